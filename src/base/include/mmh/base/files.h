@@ -1,0 +1,61 @@
+#pragma once
+// Whole-file helpers over Sys: exact reads, full writes, and output that appears under its name only when whole.
+
+#include <memory>
+#include <string>
+
+#include "mmh/base/result.h"
+#include "mmh/base/sys.h"
+
+namespace mmh {
+
+/// Bytes at absolute offsets. Safe to use from many threads at once.
+class RandomAccessSource {
+ public:
+  virtual ~RandomAccessSource() = default;
+  virtual std::uint64_t size() const = 0;
+  /// Fills `out` from `offset`. Errors: corrupt (the range ends behind the end), io.
+  virtual Result<> read_at(std::uint64_t offset, Bytes out) const = 0;
+  /// What to call it in messages.
+  virtual const std::string& name() const = 0;
+};
+
+/// A regular file opened for reading. Errors: not_found, permission, io.
+Result<std::unique_ptr<RandomAccessSource>> open_source(Sys& sys, const std::string& path);
+/// The same over bytes in memory that outlive it.
+std::unique_ptr<RandomAccessSource> memory_source(ByteView bytes, std::string name);
+/// Copies `fd` to its end into an unnamed temporary file (in $TMPDIR or /tmp) and gives that.
+Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::string name);
+
+/// Bytes written one after another.
+class ByteSink {
+ public:
+  virtual ~ByteSink() = default;
+  virtual Result<> write(ByteView bytes) = 0;
+};
+
+/// Writes to a descriptor that the caller owns (a pipe, standard output).
+std::unique_ptr<ByteSink> fd_sink(Sys& sys, int fd, std::string name);
+
+/// Output that appears under its final name only when whole and synced. Until commit() the bytes are in a file with no
+/// name (O_TMPFILE) or, where the file system has none of those, in `.NAME.mmh-PID.tmp` beside the final name.
+/// Destroying it uncommitted leaves nothing behind.
+class AtomicFile : public ByteSink {
+ public:
+  /// Errors: exists (and not `replace`), not_found, permission, io.
+  static Result<std::unique_ptr<AtomicFile>> create(Sys& sys, const std::string& path, bool replace, mode_t mode = 0666);
+  /// Syncs the bytes, gives them the final name, syncs the directory.
+  virtual Result<> commit() = 0;
+};
+
+/// Reads until `out` is full or the file ends; the count read. `offset` as pread.
+SysResult<std::size_t> pread_full(Sys& sys, int fd, Bytes out, std::uint64_t offset);
+SysResult<std::size_t> read_full(Sys& sys, int fd, Bytes out);
+/// Writes all of `in`; 0 or an errno value. A write of zero bytes that makes no progress is EIO.
+int write_full(Sys& sys, int fd, ByteView in);
+int pwrite_full(Sys& sys, int fd, ByteView in, std::uint64_t offset);
+
+/// `path` for a message: bytes that are not printable UTF-8 become \xNN.
+std::string display_path(std::string_view path);
+
+}  // namespace mmh
