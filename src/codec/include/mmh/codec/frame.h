@@ -1,0 +1,46 @@
+#pragma once
+// A frame: one compressed block. It carries a small program (which codecs, on which streams, with which parameters) and the
+// streams themselves, and one universal decoder runs any valid program. Format: docs/format/frame.md.
+
+#include <cstdint>
+#include <vector>
+
+#include "mmh/base/bytes.h"
+#include "mmh/base/result.h"
+#include "mmh/codec/codec.h"
+#include "mmh/codec/registry.h"
+
+namespace mmh::codec {
+
+/// What to do to a block: a codec, and what to do to each stream it yields (missing children are stored as they are).
+struct Plan {
+  CodecId codec = CodecId::stored;
+  EncodeOptions options;
+  std::vector<Plan> children;
+};
+
+inline constexpr std::size_t kRawSizeMax = std::size_t{64} << 20;  ///< Most bytes that one frame stands for.
+inline constexpr std::size_t kNodesMax = 64;                       ///< Most codec nodes in a frame.
+inline constexpr std::size_t kStreamsMax = 128;                    ///< Most stored streams in a frame.
+inline constexpr std::size_t kFrameOverheadMax = 8;                ///< Bytes by which a frame may exceed its raw bytes.
+
+/// Encodes `raw` as `plan` says. A node that does not make its input smaller is left out and its input stored; so the frame
+/// never exceeds raw.size() + kFrameOverheadMax. Deterministic. Errors: limit (raw above kRawSizeMax), usage (bad plan).
+Result<Buffer> encode_frame(const Registry& registry, const Plan& plan, ByteView raw);
+
+/// Decodes a frame into `raw`, whose size the caller knows. Validates the whole program before running any of it. Errors:
+/// corrupt, unsupported (a codec that the registry lacks, named by id), limit.
+Result<> decode_frame(const Registry& registry, ByteView frame, Bytes raw, const DecodeContext& context = {});
+
+/// One node of a frame's program, for display.
+struct NodeInfo {
+  CodecId codec;
+  std::uint64_t raw_size;         ///< Bytes the node yields when it decodes.
+  std::vector<std::size_t> from;  ///< For each coded stream: the index of the node that yields it, or SIZE_MAX: stored.
+  std::uint64_t stored_size;      ///< Bytes of its streams that are stored directly.
+  Buffer parameters;
+};
+/// The program of a frame, validated, decoding order (the last node yields the block). Empty: the frame is stored raw.
+Result<std::vector<NodeInfo>> describe_frame(const Registry& registry, ByteView frame, std::size_t raw_size);
+
+}  // namespace mmh::codec
