@@ -56,13 +56,13 @@ Errc error_of(const Result<T>& result) {
 }  // namespace mmh::test
 
 /// The expression's Result<> must hold a value; prints the error otherwise.
-#define ASSERT_OK(...)                                         \
-  do {                                                         \
-    const auto& mmh_ok_result = (__VA_ARGS__);                 \
+#define ASSERT_OK(...)                                                    \
+  do {                                                                    \
+    const auto& mmh_ok_result = (__VA_ARGS__);                            \
     ASSERT_TRUE(mmh_ok_result.has_value()) << mmh_ok_result.error().what; \
   } while (false)
-#define EXPECT_OK(...)                                         \
-  do {                                                         \
-    const auto& mmh_ok_result = (__VA_ARGS__);                 \
+#define EXPECT_OK(...)                                                    \
+  do {                                                                    \
+    const auto& mmh_ok_result = (__VA_ARGS__);                            \
     EXPECT_TRUE(mmh_ok_result.has_value()) << mmh_ok_result.error().what; \
   } while (false)
