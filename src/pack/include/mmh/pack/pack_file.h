@@ -1,0 +1,83 @@
+#pragma once
+// Writes the blocks, index, trailer and footer of a pack; knows nothing of files and directories.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "mmh/base/files.h"
+#include "mmh/base/result.h"
+#include "mmh/pack/format.h"
+#include "mmh/pack/manifest.h"
+
+namespace mmh::pack {
+
+/// One block as the index lists it.
+struct BlockInfo {
+  BlockType type = BlockType::data;
+  std::uint64_t offset = 0;  ///< Of its header.
+  std::uint64_t stored_size = 0;
+  std::uint64_t raw_size = 0;
+  hash::Digest hash;
+};
+
+/// Where an index page is.
+struct IndexPage {
+  std::uint64_t first_number = 0;
+  BlockInfo block;
+};
+Buffer write_index_page(std::uint64_t first_number, std::span<const BlockInfo> blocks);
+Result<std::vector<BlockInfo>> parse_index_page(ByteView raw, std::uint64_t first_number);
+
+/// The trailer: all that a reader needs to start.
+struct Trailer {
+  std::uint32_t version = kFormatVersion;
+  std::uint64_t features = 0;
+  hash::Digest root;
+  PageReference top;  ///< first_path is not stored.
+  unsigned height = 0;
+  std::uint64_t block_count = 0;
+  std::vector<IndexPage> index;
+  std::uint64_t generation = 0;         ///< Times appended to.
+  std::uint64_t previous_trailer = 0;   ///< Offset of the trailer that this one supersedes; 0: none.
+  std::string writer;                   ///< "mmh 0.1.0".
+  std::vector<std::string> libraries;   ///< What the bytes depend on, such as "zstd 1.5.4".
+  int level = 0;                        ///< For information only.
+};
+Buffer write_trailer(const Trailer& trailer);
+Result<Trailer> parse_trailer(ByteView raw);
+
+/// Appends blocks to a sink and remembers their index entries. Frames come encoded and hashed (any thread may do that); this
+/// class only orders and writes them. Not thread-safe.
+class PackFileWriter {
+ public:
+  /// A new pack: writes the header.
+  static Result<std::unique_ptr<PackFileWriter>> create(ByteSink& sink);
+  /// Goes on behind an existing pack of `size` bytes, whose blocks are `existing`.
+  static std::unique_ptr<PackFileWriter> resume(ByteSink& sink, std::uint64_t size, const Trailer& old_trailer,
+                                                std::uint64_t old_trailer_offset, std::vector<BlockInfo> tail_blocks);
+
+  /// Writes a numbered block and gives its number. `hash` is BLAKE3 of `frame`.
+  Result<std::uint64_t> add_block(BlockType type, ByteView frame, std::uint64_t raw_size, const hash::Digest& hash);
+  /// Writes index, both trailer copies and the footer. `trailer` comes with root, top, height, writer, libraries, level.
+  Result<Trailer> finish(Trailer trailer);
+  std::uint64_t bytes_written() const { return offset_; }
+  std::uint64_t next_number() const { return next_number_; }
+
+ private:
+  PackFileWriter(ByteSink& sink) : sink_(sink) {}
+  Result<BlockInfo> write_block(BlockType type, std::uint64_t number, ByteView frame, std::uint64_t raw_size,
+                                const hash::Digest& hash);
+  Result<> flush_index_page();
+  ByteSink& sink_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t next_number_ = 0;
+  std::vector<BlockInfo> pending_;  // blocks of the index page that is being filled
+  std::vector<IndexPage> index_;
+  std::uint64_t generation_ = 0;
+  std::uint64_t previous_trailer_ = 0;
+};
+
+}  // namespace mmh::pack

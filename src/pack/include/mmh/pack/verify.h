@@ -1,0 +1,41 @@
+#pragma once
+// Verification of whole packs.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mmh/base/cancel.h"
+#include "mmh/base/task_pool.h"
+#include "mmh/pack/reader.h"
+
+namespace mmh::pack {
+
+/// One thing wrong.
+struct Damage {
+  std::uint64_t offset = 0;  ///< In the pack file.
+  std::uint64_t length = 0;
+  std::string what;          ///< "block 12 (data): stored bytes do not match their hash".
+};
+
+struct VerifyReport {
+  std::uint64_t bytes_checked = 0;
+  std::uint64_t blocks_checked = 0;
+  std::uint64_t files_checked = 0;         ///< Deep only: content hashes compared.
+  std::vector<Damage> damage;              ///< At most kDamageListMax are listed, damage_count counts all.
+  std::uint64_t damage_count = 0;
+  std::vector<std::string> files_damaged;  ///< Paths whose content cannot be had (at most kDamageListMax).
+  std::uint64_t files_damaged_count = 0;
+  bool sound() const { return damage_count == 0 && files_damaged_count == 0; }
+};
+inline constexpr std::size_t kDamageListMax = 1000;
+
+/// Checks every stored byte of the pack: header, each block (found by walking from block to block and compared with the
+/// index), superseded trailers, footer; then the manifest tree against the root, and that every extent lies within its
+/// block. With `deep`, decodes everything and compares each file's BLAKE3. `progress` gets bytes done of bytes total.
+/// Damage is in the report; errors are for what stops the check (io, cancelled).
+Result<VerifyReport> verify(const Reader& reader, TaskPool& pool, bool deep,
+                            const std::function<void(std::uint64_t, std::uint64_t)>& progress, const CancelFlag* cancel);
+
+}  // namespace mmh::pack
