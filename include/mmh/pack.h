@@ -1,0 +1,218 @@
+#pragma once
+// Packs: create, append to, open, list, read, verify, unpack.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mmh/common.h"
+
+namespace mmh {
+
+inline constexpr int kLevelMin = 1;
+inline constexpr int kLevelDefault = 5;
+inline constexpr int kLevelMax = 9;
+
+/// How files are found and packed.
+struct PackOptions : RunOptions {
+  std::string directory = ".";         ///< Paths are resolved beneath it (tar's -C).
+  std::vector<std::string> exclude;    ///< Globs; what matches is left out, with all below it.
+  std::vector<std::string> include;    ///< Not empty: only files that match, with the directories above them.
+  bool follow = false;                 ///< Take what symlinks point to.
+  bool one_file_system = false;
+  bool xattrs = true;
+  int level = kLevelDefault;           ///< 1 (fast) to 9 (small).
+  std::uint64_t block_size = 0;        ///< Most raw bytes of a block; 0: by level. Smaller: faster reads of single files.
+  bool force = false;                  ///< Replace an existing output.
+};
+
+/// Bytes before and after, of one content class ("text", "tensor"…).
+struct ClassTotals {
+  std::string name;
+  std::uint64_t files = 0;
+  std::uint64_t raw_bytes = 0;     ///< Content that was compressed (duplicates not counted).
+  std::uint64_t stored_bytes = 0;
+};
+
+/// What came of packing.
+struct PackSummary {
+  std::uint64_t entries = 0;
+  std::uint64_t files = 0;            ///< Regular files.
+  std::uint64_t content_bytes = 0;    ///< Sum of their sizes.
+  std::uint64_t duplicate_bytes = 0;  ///< Content found before and stored once.
+  std::uint64_t hole_bytes = 0;
+  std::uint64_t pack_bytes = 0;       ///< Size of the pack (after an append: of the whole).
+  std::uint64_t written_bytes = 0;    ///< Bytes written by this call.
+  std::uint64_t problems = 0;         ///< Warnings given: objects left out or changed while they were read.
+  Hash root{};
+  std::vector<ClassTotals> classes;   ///< Only those that occur.
+};
+
+/// Packs `paths` into a new file, which appears under `output` only when it is whole and synced. Files that cannot be read
+/// are reported to the observer and left out. Errors: exists, not_found (a path the caller named), no_space, io, cancelled…
+Result<PackSummary> create_pack(const std::vector<std::string>& paths, const std::string& output,
+                                const PackOptions& options);
+/// The same, written front to back to a descriptor that the caller owns.
+Result<PackSummary> create_pack(const std::vector<std::string>& paths, int output_fd, const PackOptions& options);
+
+/// Where create_pack_from_tar() writes: a path, or a descriptor when the path is empty.
+struct Output {
+  std::string path;
+  int fd = -1;
+};
+/// Packs the entries of a tar stream read from `tar_fd` as they are. A later entry of the same path replaces an earlier one.
+Result<PackSummary> create_pack_from_tar(int tar_fd, const Output& output, const PackOptions& options);
+
+/// Adds `paths` to an existing pack or replaces entries of the same path, without rewriting old blocks. Killed at any
+/// point, the old pack stays valid.
+Result<PackSummary> append_to_pack(const std::string& pack, const std::vector<std::string>& paths,
+                                   const PackOptions& options);
+
+enum class FileType : std::uint8_t { regular, directory, symlink, hard_link, fifo, character_device, block_device };
+
+/// One entry of a pack.
+struct FileInfo {
+  std::string path;
+  FileType type = FileType::regular;
+  std::uint32_t mode = 0;  ///< 07777.
+  std::int64_t mtime_seconds = 0;
+  std::uint32_t mtime_nanoseconds = 0;
+  std::uint64_t uid = 0, gid = 0;
+  std::string user, group;
+  std::uint64_t size = 0;
+  std::optional<Hash> hash;  ///< Of a regular file's content.
+  std::string link;          ///< Target of a symlink or hard link.
+  std::uint32_t device_major = 0, device_minor = 0;
+  std::vector<std::pair<std::string, std::string>> xattrs;
+};
+
+/// A pack's totals.
+struct PackInfo {
+  std::string name;
+  Hash root{};
+  std::uint32_t format_version = 0;
+  std::uint64_t pack_bytes = 0;
+  std::uint64_t superseded_bytes = 0;  ///< Behind the newest footer: what a killed append left.
+  std::uint64_t entries = 0;
+  std::uint64_t content_bytes = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t generation = 0;  ///< Times appended to.
+  int level = 0;
+  std::string writer;
+  std::vector<std::string> libraries;
+  std::string warning;  ///< What was odd at opening; empty: nothing.
+};
+
+/// Bytes that one codec graph ("zstd", "delta+zstd") holds.
+struct CodecTotals {
+  std::string graph;
+  std::uint64_t blocks = 0;
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t stored_bytes = 0;
+};
+
+/// Totals that need a pass over the whole pack's index and manifest.
+struct PackStatistics {
+  std::uint64_t files = 0, directories = 0, symlinks = 0, hard_links = 0, others = 0;
+  std::uint64_t data_raw_bytes = 0, data_stored_bytes = 0, manifest_stored_bytes = 0, index_stored_bytes = 0;
+  std::vector<CodecTotals> codecs;    ///< Largest first.
+  std::vector<ClassTotals> types;     ///< By file name extension: content bytes, and their share of stored bytes.
+};
+
+struct DamagedRange {
+  std::uint64_t offset = 0, length = 0;
+  std::string what;
+};
+
+struct VerifySummary {
+  bool sound = false;
+  std::uint64_t bytes = 0, blocks = 0, files = 0;
+  std::vector<DamagedRange> damage;  ///< Bounded; damage_count counts all.
+  std::uint64_t damage_count = 0;
+  std::vector<std::string> files_damaged;
+  std::uint64_t files_damaged_count = 0;
+};
+
+enum class OverwritePolicy : std::uint8_t { never, ask, always, newer };
+
+struct UnpackOptions : RunOptions {
+  std::string directory = ".";          ///< Made when missing.
+  std::vector<std::string> patterns;    ///< Paths (with all below) or globs; empty: everything.
+  std::vector<std::string> exclude;
+  unsigned strip_components = 0;
+  OverwritePolicy overwrite = OverwritePolicy::never;
+  std::function<bool(std::string_view path)> ask;  ///< For OverwritePolicy::ask.
+  bool permissions = false;             ///< Keep set-uid, set-gid, sticky and what the umask would clear.
+  bool owners = false;
+  bool numeric_owners = false;
+  bool devices = false;                 ///< Make device nodes and FIFOs.
+  bool xattrs = true;
+};
+
+struct UnpackSummary {
+  std::uint64_t entries = 0, files = 0, bytes = 0;
+  std::uint64_t kept = 0;      ///< Existing files left as they were.
+  std::uint64_t problems = 0;  ///< Entries not restored, each reported to the observer.
+  std::uint64_t damaged = 0;   ///< Of those: content that did not verify.
+};
+
+/// A pack opened for reading. Cheap to open: O(log n) pages. Thread-safe.
+class Pack {
+ public:
+  /// Errors: not_found, corrupt, unsupported (says what this build lacks), io.
+  static Result<Pack> open(const std::string& path, const RunOptions& options = {});
+  /// From a pipe: copied into an unnamed temporary file first ($TMPDIR).
+  static Result<Pack> open_stream(int fd, const RunOptions& options = {});
+  Pack(Pack&&) noexcept;
+  Pack& operator=(Pack&&) noexcept;
+  ~Pack();
+
+  const PackInfo& info() const;
+  Result<PackStatistics> statistics() const;
+
+  /// The entry at a path; nothing when there is none.
+  Result<std::optional<FileInfo>> find(std::string_view path) const;
+  /// Visits the entry at `prefix` and all below it, in order ("" for all). The visitor returns false to stop.
+  Result<> list(std::string_view prefix, const std::function<Result<bool>(const FileInfo&)>& visitor) const;
+  /// Up to out.size() bytes of a file from `offset`; hard links are followed. Errors: not_found, corrupt.
+  Result<std::size_t> read(std::string_view path, std::uint64_t offset, Bytes out) const;
+  /// A whole file in order; its hash is checked before the last piece is handed over.
+  Result<> stream(std::string_view path, const std::function<Result<>(ByteView)>& sink) const;
+
+  /// Checks every stored byte; `deep` also decodes everything and checks each file's content hash.
+  Result<VerifySummary> verify(bool deep, const RunOptions& options) const;
+  Result<UnpackSummary> unpack(const UnpackOptions& options) const;
+  /// Writes the entries (those that match `patterns`, when given) as a pax tar stream.
+  Result<UnpackSummary> write_tar(int fd, const UnpackOptions& options) const;
+
+ private:
+  struct State;
+  explicit Pack(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+  friend struct PackAccess;
+};
+
+enum class ChangeKind : std::uint8_t { added, removed, content, metadata, type };
+using ChangeVisitor = std::function<Result<>(ChangeKind, const FileInfo* before, const FileInfo* after)>;
+/// What changed from `before` to `after`, in path order, by content.
+Result<> diff(const Pack& before, const Pack& after, const ChangeVisitor& visitor);
+/// The same against files on disk: `paths` as create_pack() would take them, read and hashed.
+Result<> diff(const Pack& before, const std::vector<std::string>& paths, const PackOptions& options,
+              const ChangeVisitor& visitor);
+
+/// One codec that this build can decode.
+struct CodecInfo {
+  std::uint32_t id;
+  std::string name;
+  std::string purpose;
+};
+std::vector<CodecInfo> codecs();
+
+/// Whether `pattern` (a glob as --exclude takes it) matches `path` or a directory above it.
+bool matches(std::string_view pattern, std::string_view path);
+
+}  // namespace mmh
