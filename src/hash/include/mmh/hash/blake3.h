@@ -1,5 +1,6 @@
 #pragma once
-// BLAKE3 (https://github.com/BLAKE3-team/BLAKE3-specs): hash, keyed hash, key derivation; one-shot, incremental, parallel.
+// BLAKE3 (https://github.com/BLAKE3-team/BLAKE3-specs): hash, keyed hash, key derivation; one-shot, incremental,
+// parallel.
 
 #include <array>
 #include <cstdint>
@@ -26,8 +27,10 @@ class Blake3 {
   static Blake3 derive_key(std::string_view context);
 
   Blake3& update(ByteView input);
-  /// Adds a whole subtree that blake3_subtree() hashed elsewhere. Requires: `size` is kBlake3ChunkSize times a power of two
-  /// and the bytes added so far are a multiple of `size`. Plain (unkeyed) mode only.
+  /// Adds a whole subtree that blake3_subtree() hashed elsewhere. Requires: `size` is kBlake3ChunkSize times a power of
+  /// two and the bytes added so far are a multiple of `size`. Plain (unkeyed) mode only. One pushed subtree alone is
+  /// not an input: finish() requires that something else was added too, since a chaining value cannot become a root.
+  /// Hash an input of one subtree with blake3().
   Blake3& push_subtree(const ChainingValue& value, std::uint64_t size);
 
   /// The digest of what was added; the state may be updated further.
@@ -37,24 +40,29 @@ class Blake3 {
   std::uint64_t bytes_added() const;
 
  private:
-  static constexpr std::size_t kDepthMax = 54;
+  // 2^64 bytes are 2^54 chunks: a node for each bit of their count, and one that is not merged yet.
+  static constexpr std::size_t kStackMax = 55;
   Blake3(const ChainingValue& key, std::uint32_t flags);
+  /// Merges what is complete on the stack. Only when more follows: until then, the last merge may make the root.
+  void merge_complete();
+  void push_node(const ChainingValue& value, std::uint64_t chunks);
+  void flush_chunk();
+
   ChainingValue key_;
   std::uint32_t flags_;
-  // implementation state
-  std::array<ChainingValue, kDepthMax + 1> stack_;
   std::size_t stack_size_ = 0;
+  std::size_t chunk_used_ = 0;     // a full chunk stays until more follows, for it may be the root
+  std::uint64_t chunks_done_ = 0;  // on the stack
+  std::array<ChainingValue, kStackMax> stack_;
   std::array<std::byte, kBlake3ChunkSize> chunk_;
-  std::size_t chunk_used_ = 0;
-  std::uint64_t chunks_done_ = 0;
 };
 
 /// The digest of `input`, on the calling thread.
 Digest blake3(ByteView input);
-/// The same, by the threads of `pool`.
+/// The same, by the threads of `pool`. Not to be called from a task of that pool.
 Digest blake3(ByteView input, TaskPool& pool);
-/// The chaining value of a whole non-root subtree, for push_subtree(). `offset` is where `input` begins in the hashed bytes.
-/// Requires: input.size() is kBlake3ChunkSize times a power of two and divides `offset`.
+/// The chaining value of a whole non-root subtree, for push_subtree(). `offset` is where `input` begins in the hashed
+/// bytes. Requires: input.size() is kBlake3ChunkSize times a power of two and divides `offset`.
 ChainingValue blake3_subtree(ByteView input, std::uint64_t offset);
 
 /// The instruction set that is in use, such as "AVX3"; for `mmh version`.
