@@ -28,6 +28,29 @@ function(mmh_layer NAME)
     target_link_libraries(mmh_${NAME} PUBLIC mmh_${used})
   endforeach()
   target_link_libraries(mmh_${NAME} PRIVATE ${L_LINK})
+  string(JOIN " " line ${NAME} ${L_USES})
+  set_property(GLOBAL APPEND_STRING PROPERTY MMH_LAYERS "${line}\n")  # for tools/check_includes.py
+  mmh_private_headers(${NAME} "${L_LINK}")
+endfunction()
+
+# Adds to the target `headers` (./dev lint) that each private header of a layer compiles alone. CMake itself does it for
+# the public ones: all_verify_interface_header_sets. Highway's -inl.h headers are made to be included by one file only.
+function(mmh_private_headers NAME LINK)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.h)
+  list(FILTER headers EXCLUDE REGEX "^include/|-inl\\.h$")
+  if(NOT headers)
+    return()
+  endif()
+  set(sources "")
+  foreach(header IN LISTS headers)
+    set(source ${CMAKE_CURRENT_BINARY_DIR}/headers/${header}.cc)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${CMAKE_CURRENT_SOURCE_DIR}/${header}\"\n")
+    list(APPEND sources ${source})
+  endforeach()
+  add_library(mmh_${NAME}_headers OBJECT EXCLUDE_FROM_ALL ${sources})
+  target_include_directories(mmh_${NAME}_headers PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(mmh_${NAME}_headers PRIVATE mmh_${NAME} ${LINK})
+  add_dependencies(headers mmh_${NAME}_headers)
 endfunction()
 
 # One GoogleTest program for a folder of tests/, which mirrors src/:
