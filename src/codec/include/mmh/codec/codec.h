@@ -32,16 +32,29 @@ struct Dictionary {
   Buffer bytes;
 };
 
-/// What the planner asks of an encoder. Each codec's spec.md says which fields it reads; the others are ignored.
+/// Machine code whose relative branch targets are made absolute, so that calls of one function look alike.
+enum class Branch : std::uint8_t { none, x86, arm64 };
+
+/// What the planner asks of an encoder. Each codec's spec.md says which fields it reads and their ranges; the others
+/// are ignored.
 struct EncodeOptions {
-  int level = 0;                ///< The library's own scale.
-  unsigned window_log = 0;      ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
-  unsigned width = 1;           ///< Bytes of an element (delta, transpose).
-  bool text = false;            ///< The input is text: literal-context choices of brotli and LZMA.
+  int level = 0;                 ///< The library's own scale.
+  unsigned window_log = 0;       ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
+  unsigned width = 1;            ///< Bytes of an element (delta, transpose).
+  bool integers = false;         ///< delta: difference of little-endian integers, not of bytes `width` apart.
+  bool text = false;             ///< The input is text: literal-context choices of brotli and LZMA.
+  bool long_matches = false;     ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
+  bool extreme = false;          ///< LZMA: the slower search that xz calls -e.
+  Branch branch = Branch::none;  ///< LZMA: liblzma's own branch filter before it.
+  unsigned delta_distance = 0;   ///< LZMA: liblzma's own delta filter before it, at this distance in bytes; 0: none.
+  /// LZMA: literal context bits, literal position bits, position bits. Negative: the library's (3, 0, 2), and (3, 0, 0)
+  /// for text. Requires: lc + lp <= 4.
+  int lc = -1, lp = -1, pb = -1;
   std::shared_ptr<const Dictionary> dictionary;  ///< zstd only.
 };
 
-/// What encode() yields: parameters that decode() needs, and the coded streams, each of which another codec may take further.
+/// What encode() yields: parameters that decode() needs, and the coded streams, each of which another codec may take
+/// further.
 struct Encoded {
   Buffer parameters;
   std::vector<Buffer> streams;
@@ -53,6 +66,11 @@ struct DecodeContext {
   std::function<Result<std::shared_ptr<const Dictionary>>(std::uint64_t block)> dictionary;
 };
 
+inline constexpr std::size_t kCodecStreamsMax = 8;  ///< Most coded streams of one codec.
+/// Most bytes that the coded streams of `raw_size` raw bytes add up to, for any codec and data met in practice; budgets
+/// stand on it, safety does not.
+constexpr std::size_t coded_size_max(std::size_t raw_size) { return raw_size + raw_size / 8 + 1024; }
+
 /// A lossless codec: raw bytes to and from one or more coded streams. Stateless: every call may run on any thread.
 class Codec {
  public:
@@ -60,9 +78,10 @@ class Codec {
   virtual CodecId id() const = 0;
   virtual std::string_view name() const = 0;     ///< Lower case, such as "zstd".
   virtual std::string_view purpose() const = 0;  ///< One line for `mmh codecs`.
-  virtual std::size_t stream_count() const = 0;  ///< Coded streams, fixed for a codec; 1..8.
+  virtual std::size_t stream_count() const = 0;  ///< Coded streams, fixed for a codec; 1..kCodecStreamsMax.
 
-  /// Deterministic. Errors: limit (raw too large for the codec), usage (options out of range).
+  /// Deterministic. Errors: limit (raw too large for the codec, no memory), usage (options
+  /// out of range).
   virtual Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const = 0;
   /// Fills all of `raw`; trusts nothing in `parameters` and `streams`. Memory beyond `raw` is bounded by
   /// decode_memory_max(). Errors: corrupt, unsupported (a dictionary that is not to be had).
@@ -70,6 +89,8 @@ class Codec {
                           const DecodeContext& context) const = 0;
   /// Most bytes that decode() allocates for `raw_size` bytes of output.
   virtual std::size_t decode_memory_max(std::size_t raw_size) const = 0;
+  /// Most bytes that encode() allocates, its result included. Part of it may stay with the thread for the next call.
+  virtual std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions& options) const = 0;
 };
 
 }  // namespace mmh::codec

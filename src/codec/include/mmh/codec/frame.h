@@ -1,6 +1,6 @@
 #pragma once
-// A frame: one compressed block. It carries a small program (which codecs, on which streams, with which parameters) and the
-// streams themselves, and one universal decoder runs any valid program. Format: docs/format/frame.md.
+// A frame: one compressed block. It carries a small program (which codecs, on which streams, with which parameters) and
+// the streams themselves, and one universal decoder runs any valid program. Format: docs/format/frame.md.
 
 #include <cstdint>
 #include <vector>
@@ -19,18 +19,28 @@ struct Plan {
   std::vector<Plan> children;
 };
 
-inline constexpr std::size_t kRawSizeMax = std::size_t{64} << 20;  ///< Most bytes that one frame stands for.
-inline constexpr std::size_t kNodesMax = 64;                       ///< Most codec nodes in a frame.
-inline constexpr std::size_t kStreamsMax = 128;                    ///< Most stored streams in a frame.
-inline constexpr std::size_t kFrameOverheadMax = 8;                ///< Bytes by which a frame may exceed its raw bytes.
+inline constexpr std::size_t kRawSizeMax = std::size_t{64} << 20;     ///< Most bytes that one frame stands for.
+inline constexpr std::size_t kNodesMax = 64;                          ///< Most codec nodes in a frame.
+inline constexpr std::size_t kStreamsMax = 128;                       ///< Most stored streams in a frame.
+inline constexpr std::size_t kParametersMax = std::size_t{64} << 10;  ///< Most bytes of one node's parameters.
+inline constexpr std::size_t kFrameOverheadMax = 8;  ///< Bytes by which a frame may exceed its raw bytes.
 
-/// Encodes `raw` as `plan` says. A node that does not make its input smaller is left out and its input stored; so the frame
-/// never exceeds raw.size() + kFrameOverheadMax. Deterministic. Errors: limit (raw above kRawSizeMax), usage (bad plan).
+/// Most bytes that the outputs of all nodes but the last may add up to, in a frame that stands for `raw_size` bytes.
+constexpr std::size_t intermediates_max(std::size_t raw_size) { return 4 * raw_size + (std::size_t{64} << 10); }
+
+/// Encodes `raw` as `plan` says. A node that does not make its input smaller is left out and its input stored; so the
+/// frame never exceeds raw.size() + kFrameOverheadMax. Deterministic. Errors: limit (raw above kRawSizeMax), usage (bad
+/// plan).
 Result<Buffer> encode_frame(const Registry& registry, const Plan& plan, ByteView raw);
 
-/// Decodes a frame into `raw`, whose size the caller knows. Validates the whole program before running any of it. Errors:
-/// corrupt, unsupported (a codec that the registry lacks, named by id), limit.
+/// Decodes a frame into `raw`, whose size the caller knows. Validates the whole program before running any of it.
+/// Errors: corrupt, unsupported (a codec that the registry lacks, named by id), limit.
 Result<> decode_frame(const Registry& registry, ByteView frame, Bytes raw, const DecodeContext& context = {});
+
+/// Most bytes that decode_frame allocates for a block of `raw_size` bytes, whatever the frame says.
+std::size_t decode_memory_max(const Registry& registry, std::size_t raw_size);
+/// Most bytes that encode_frame allocates, its result included. Requires: the plan's codecs are in the registry.
+std::size_t encode_memory_max(const Registry& registry, const Plan& plan, std::size_t raw_size);
 
 /// One node of a frame's program, for display.
 struct NodeInfo {
