@@ -1,5 +1,5 @@
 #pragma once
-// What tests share: seeded bytes, temporary folders, result assertions.
+// What tests share: seeded bytes (seeded.h), temporary folders, result assertions.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,25 +9,9 @@
 
 #include "mmh/base/bytes.h"
 #include "mmh/base/result.h"
+#include "support/seeded.h"
 
 namespace mmh::test {
-
-/// splitmix64: the same sequence everywhere.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next();
-  /// Uniform enough in [0, limit). Requires: limit > 0.
-  std::uint64_t below(std::uint64_t limit) { return next() % limit; }
-
- private:
-  std::uint64_t state_;
-};
-
-/// Incompressible bytes.
-Buffer random_bytes(std::size_t size, std::uint64_t seed);
-/// Words with a skewed distribution: compressible like text.
-Buffer text_bytes(std::size_t size, std::uint64_t seed);
 
 /// A folder that is removed when the object goes.
 class TempDir {
