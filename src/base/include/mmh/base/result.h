@@ -36,10 +36,11 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(
 #define MMH_CONCAT(a, b) MMH_CONCAT_INNER(a, b)
 
 /// MMH_TRY(expression): returns the error of a Result<> from the enclosing function, or goes on.
-#define MMH_TRY(...)                                                                                       \
-  do {                                                                                                     \
-    if (auto mmh_try_result = (__VA_ARGS__); !mmh_try_result) [[unlikely]]                                 \
-      return ::mmh::fail(std::move(mmh_try_result).error());                                               \
+#define MMH_TRY(...) MMH_TRY_INNER(MMH_CONCAT(mmh_try_, __COUNTER__), __VA_ARGS__)
+#define MMH_TRY_INNER(temporary, ...)                                                              \
+  do {                                                                                             \
+    if (auto temporary = (__VA_ARGS__); !temporary) [[unlikely]]                                   \
+      return ::mmh::fail(std::move(temporary).error());                                            \
   } while (false)
 
 /// MMH_LET(declaration, expression): declares the value of a Result<T>, or returns its error.
