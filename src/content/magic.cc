@@ -1,0 +1,254 @@
+#include "magic.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace mmh::content {
+namespace {
+
+using enum ContentClass;
+using namespace std::string_view_literals;
+
+struct Magic {
+  std::string_view bytes;
+  ContentClass content;
+};
+
+constexpr auto kMagics = std::to_array<Magic>({
+    // Compressed streams and archives.
+    {"\x1F\x8B\x08"sv, compressed},
+    {"\xFD\x37zXZ\0"sv, compressed},
+    {"\x28\xB5\x2F\xFD"sv, compressed},
+    {"\x04\x22\x4D\x18"sv, compressed},
+    {"BZh"sv, compressed},
+    {"7z\xBC\xAF\x27\x1C"sv, compressed},
+    {"Rar!\x1A\x07"sv, compressed},
+    {"LZIP"sv, compressed},
+    {"\x89LZO"sv, compressed},
+    {"MSCF\0\0\0\0"sv, compressed},
+    {"hsqs"sv, compressed},
+    {"xar!"sv, compressed},
+    {"MSWIM\0\0\0"sv, compressed},
+    // Pictures, sound and film.
+    {"\x89PNG\r\n\x1A\n"sv, compressed},
+    {"\xFF\xD8\xFF"sv, compressed},
+    {"GIF8"sv, compressed},
+    {"\0\0\0\x0CJXL \r\n\x87\n"sv, compressed},
+    {"\0\0\0\x0CjP  \r\n\x87\n"sv, compressed},
+    {"OggS\0"sv, compressed},
+    {"fLaC\0\0\0"sv, compressed},
+    {"ID3"sv, compressed},
+    {"\x1A\x45\xDF\xA3"sv, compressed},
+    {"FLV\x01"sv, compressed},
+    {"wvpk"sv, compressed},
+    {"wOFF"sv, compressed},
+    {"wOF2"sv, compressed},
+    {"BPG\xFB"sv, compressed},
+    {"qoif"sv, compressed},
+    // Raster pictures as they are.
+    {"II*\0"sv, image},
+    {"MM\0*"sv, image},
+    {"8BPS\0\x01"sv, image},
+    {"\x76\x2F\x31\x01"sv, image},
+    {"SIMPLE  ="sv, image},
+    {".snd"sv, audio},
+    // Machine code.
+    {"\0asm"sv, machine_other},
+    {"\xCA\xFE\xBA\xBE\0\0\0"sv, machine_other},
+    {"dex\n03"sv, machine_other},
+    {"BC\xC0\xDE"sv, machine_other},
+    // Tensors.
+    {"\x93NUMPY"sv, tensor},
+    {"GGUF"sv, tensor},
+    {"\x89HDF\r\n\x1A\n"sv, tensor},
+    {"ggjt"sv, tensor},
+    // Databases and tables.
+    {"SQLite format 3\0"sv, records},
+    {"PAR1"sv, compressed},
+    {"ARROW1\0\0"sv, records},
+    {"\xD4\xC3\xB2\xA1"sv, records},
+    {"\xA1\xB2\xC3\xD4"sv, records},
+    {"\x0A\x0D\x0D\x0A"sv, records},
+    {"TZif"sv, records},
+    {"\xDE\x12\x04\x95"sv, records},
+    {"\x95\x04\x12\xDE"sv, records},
+    {"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"sv, records},
+    {"\0\x01\0\0\0"sv, binary},
+    {"OTTO\0"sv, binary},
+});
+
+constexpr std::uint8_t first_byte(const Magic& magic) { return static_cast<std::uint8_t>(magic.bytes[0]); }
+
+// The magics ordered by their first bytes, and where those of each first byte begin.
+struct Index {
+  std::array<Magic, kMagics.size()> magics = kMagics;
+  std::array<std::uint8_t, 257> begin{};
+};
+constexpr Index kIndex = [] {
+  Index index;
+  std::sort(index.magics.begin(), index.magics.end(),
+            [](const Magic& a, const Magic& b) { return first_byte(a) < first_byte(b); });
+  for (const Magic& magic : index.magics) ++index.begin[first_byte(magic) + 1];
+  for (std::size_t i = 1; i < index.begin.size(); ++i) {
+    index.begin[i] = static_cast<std::uint8_t>(index.begin[i] + index.begin[i - 1]);
+  }
+  return index;
+}();
+
+bool has(ByteView head, std::string_view bytes, std::size_t offset = 0) {
+  return head.size() >= offset + bytes.size() && as_text(head.subspan(offset, bytes.size())) == bytes;
+}
+
+template <class T>
+T load_be(ByteView in) {
+  T value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value << 8 | std::to_integer<T>(in[i]));
+  return value;
+}
+
+ContentClass machine_of_elf(ByteView head) {
+  const bool big_endian = head[5] == std::byte{2};
+  const auto machine =
+      big_endian ? load_be<std::uint16_t>(head.subspan(18, 2)) : load_le<std::uint16_t>(head.subspan(18, 2));
+  switch (machine) {
+    case 3:
+    case 62:
+      return machine_x86;
+    case 183:
+      return machine_arm64;
+    default:
+      return machine_other;
+  }
+}
+
+std::optional<ContentClass> machine_of_pe(ByteView head) {
+  const std::uint64_t at = load_le<std::uint32_t>(head.subspan(0x3C, 4));
+  if (at > head.size() || head.size() - at < 6 || !has(head, "PE\0\0"sv, static_cast<std::size_t>(at))) {
+    return std::nullopt;
+  }
+  switch (load_le<std::uint16_t>(head.subspan(static_cast<std::size_t>(at) + 4, 2))) {
+    case 0x014C:
+    case 0x8664:
+      return machine_x86;
+    case 0xAA64:
+      return machine_arm64;
+    default:
+      return machine_other;
+  }
+}
+
+std::optional<ContentClass> machine_of_mach_o(ByteView head) {
+  if (has(head, "\xCF\xFA\xED\xFE"sv) || has(head, "\xCE\xFA\xED\xFE"sv)) {
+    switch (load_le<std::uint32_t>(head.subspan(4, 4))) {
+      case 7:
+      case 0x01000007:
+        return machine_x86;
+      case 0x0100000C:
+        return machine_arm64;
+      default:
+        return machine_other;
+    }
+  }
+  return std::nullopt;
+}
+
+// The first object in a Unix archive behind its symbol table and long names says which machine it is for.
+std::optional<ContentClass> machine_of_archive(ByteView head) {
+  constexpr std::size_t kHeaderSize = 60;
+  std::size_t at = 8;
+  for (int member = 0; member < 8 && at + kHeaderSize <= head.size(); ++member) {
+    std::size_t size = 0;
+    for (const std::byte digit : head.subspan(at + 48, 10)) {
+      if (digit < std::byte{'0'} || digit > std::byte{'9'}) break;
+      size = size * 10 + (std::to_integer<std::size_t>(digit) - '0');
+    }
+    at += kHeaderSize;
+    if (has(head, "\x7F\x45LF"sv, at) && head.size() - at >= 20) return machine_of_elf(head.subspan(at));
+    at += size + (size & 1);
+  }
+  return std::nullopt;
+}
+
+// safetensors: the size of a JSON header, then the header.
+bool is_safetensors(ByteView head) {
+  if (head.size() < 16) return false;
+  const auto size = load_le<std::uint64_t>(head);
+  return size >= 2 && size < (std::uint64_t{100} << 20) && has(head, "{\""sv, 8);
+}
+
+// MP4, QuickTime, HEIF and AVIF: a first box of type "ftyp".
+bool is_iso_media(ByteView head) { return has(head, "ftyp"sv, 4) && head[0] == std::byte{0}; }
+
+bool is_bitmap(ByteView head) {
+  return has(head, "BM"sv) && head.size() >= 30 && load_le<std::uint32_t>(head.subspan(6, 4)) == 0 &&
+         load_le<std::uint16_t>(head.subspan(26, 2)) == 1;
+}
+
+// PBM, PGM, PPM and PAM in their binary forms.
+bool is_portable_map(ByteView head) {
+  return head.size() >= 3 && head[0] == std::byte{'P'} && head[1] >= std::byte{'4'} && head[1] <= std::byte{'7'} &&
+         (head[2] == std::byte{'\n'} || head[2] == std::byte{' '});
+}
+
+// The header of an MPEG audio frame without a checksum, layer III, of valid bit and sample rates.
+bool is_mpeg_audio(ByteView head) {
+  const auto rates = std::to_integer<unsigned>(head[2]);
+  return head[0] == std::byte{0xFF} && (head[1] == std::byte{0xFB} || head[1] == std::byte{0xF3}) &&
+         (rates >> 4) != 0 && (rates >> 4) != 15 && ((rates >> 2) & 3) != 3;
+}
+
+}  // namespace
+
+std::optional<ContentClass> class_by_magic(ByteView head) {
+  if (head.size() < 4) return std::nullopt;
+  const auto first = std::to_integer<std::uint8_t>(head[0]);
+  switch (first) {
+    case 0x7F:
+      if (has(head, "\x7F\x45LF"sv) && head.size() >= 20) return machine_of_elf(head);
+      break;
+    case 'M':
+      if (has(head, "MZ"sv) && head.size() >= 0x40) {
+        if (const auto machine = machine_of_pe(head)) return machine;
+      }
+      break;
+    case 0xCE:
+    case 0xCF:
+      if (const auto machine = machine_of_mach_o(head)) return machine;
+      break;
+    case '!':
+      if (has(head, "!<arch>\n"sv)) return machine_of_archive(head);
+      break;
+    case 'R':
+      if (has(head, "RIFF"sv) && has(head, "WAVE"sv, 8)) return audio;
+      if (has(head, "RIFF"sv) && (has(head, "WEBP"sv, 8) || has(head, "AVI "sv, 8))) return compressed;
+      break;
+    case 'F':
+      if (has(head, "FORM"sv) && (has(head, "AIFF"sv, 8) || has(head, "AIFC"sv, 8))) return audio;
+      break;
+    case 'B':
+      if (is_bitmap(head)) return image;
+      break;
+    case 'P':
+      if (is_portable_map(head)) return image;
+      if (has(head, "PK\3\4"sv) && head.size() >= 30) {
+        if (load_le<std::uint16_t>(head.subspan(8, 2)) == 0) return std::nullopt;
+        return compressed;
+      }
+      break;
+    case 0xFF:
+      if (is_mpeg_audio(head)) return compressed;
+      break;
+    default:
+      break;
+  }
+  for (std::size_t i = kIndex.begin[first]; i < kIndex.begin[first + std::size_t{1}]; ++i) {
+    if (has(head, kIndex.magics[i].bytes)) return kIndex.magics[i].content;
+  }
+  if (is_iso_media(head)) return compressed;
+  if (is_safetensors(head) || has(head, "TFL3"sv, 4)) return tensor;
+  if (has(head, "DICM"sv, 128)) return image;
+  return std::nullopt;
+}
+
+}  // namespace mmh::content

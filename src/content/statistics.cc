@@ -1,0 +1,93 @@
+#include "statistics.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "mmh/content/classify.h"
+
+namespace mmh::content {
+namespace {
+
+constexpr int kLogBits = 8;
+
+// kLogTable[i] = log2(1 + i/256) in 1/65536, a bit at a time: squaring a number in [1, 2) doubles its logarithm.
+constexpr std::array<std::uint32_t, (1 << kLogBits) + 1> kLogTable = [] {
+  std::array<std::uint32_t, (1 << kLogBits) + 1> table{};
+  for (std::uint64_t i = 0; i < table.size() - 1; ++i) {
+    std::uint64_t x = ((std::uint64_t{1} << kLogBits) + i) << (31 - kLogBits);
+    std::uint32_t log = 0;
+    for (int bit = 0; bit < 16; ++bit) {
+      x = (x * x) >> 31;
+      const bool one = x >= (std::uint64_t{2} << 31);
+      log = log << 1 | (one ? 1U : 0U);
+      if (one) x >>= 1;
+    }
+    table[i] = log;
+  }
+  table.back() = 1U << 16;
+  return table;
+}();
+
+}  // namespace
+
+std::uint32_t log2_fixed(std::uint32_t value) {
+  const auto whole = static_cast<std::uint32_t>(std::bit_width(value) - 1);
+  // The bits behind the first: kLogBits pick the place in the table, 15 more lie between it and the next.
+  const auto fraction = static_cast<std::uint32_t>((std::uint64_t{value} << (31 - whole)) & 0x7FFFFFFF);
+  const std::uint32_t index = fraction >> (31 - kLogBits);
+  const std::uint32_t between = (fraction >> (16 - kLogBits)) & 0x7FFF;
+  const std::uint32_t low = kLogTable[index];
+  return (whole << 16) + low + (((kLogTable[index + 1] - low) * between) >> 15);
+}
+
+void count_bytes(ByteView data, Histogram& counts) {
+  // Two tables, because runs of one byte would wait for their own stores.
+  Histogram other{};
+  std::size_t i = 0;
+  for (; i + 2 <= data.size(); i += 2) {
+    ++counts[std::to_integer<std::uint8_t>(data[i])];
+    ++other[std::to_integer<std::uint8_t>(data[i + 1])];
+  }
+  if (i < data.size()) ++counts[std::to_integer<std::uint8_t>(data[i])];
+  for (std::size_t b = 0; b < counts.size(); ++b) counts[b] += other[b];
+}
+
+std::uint64_t total(const Histogram& counts) {
+  std::uint64_t sum = 0;
+  for (const std::uint32_t count : counts) sum += count;
+  return sum;
+}
+
+std::uint32_t entropy_of(const Histogram& counts) {
+  const std::uint64_t sum = total(counts);
+  if (sum == 0) return 0;
+  // Counts are scaled to 32 bits, which only files above 4 GiB need.
+  const int shift = std::max(0, static_cast<int>(std::bit_width(sum)) - 32);
+  const std::uint64_t scaled = sum >> shift;
+  std::uint64_t weighted = 0;
+  for (const std::uint32_t count : counts) {
+    const std::uint64_t n = count >> shift;
+    if (n > 1) weighted += n * log2_fixed(static_cast<std::uint32_t>(n)) >> 8;
+  }
+  const std::uint64_t mean = weighted / scaled;
+  const std::uint64_t whole = log2_fixed(static_cast<std::uint32_t>(scaled)) >> 8;
+  return static_cast<std::uint32_t>(whole > mean ? whole - mean : 0);
+}
+
+std::uint32_t skew_of(const Histogram& counts) {
+  const std::uint64_t sum = total(counts);
+  if (sum < 2) return 0;
+  std::uint64_t equal_pairs = 0;
+  for (const std::uint64_t count : counts) equal_pairs += count * (count - (count != 0));
+  // equal_pairs * 256 fits: the data counted are samples, far below 2^28 bytes.
+  const std::uint64_t ratio = equal_pairs * 256 * 1024 / (sum * (sum - 1));
+  return static_cast<std::uint32_t>(ratio > 1024 ? ratio - 1024 : 0);
+}
+
+std::uint32_t entropy(ByteView data) {
+  Histogram counts{};
+  count_bytes(data, counts);
+  return std::min<std::uint32_t>(entropy_of(counts), 2048);
+}
+
+}  // namespace mmh::content
