@@ -1,0 +1,338 @@
+#include "mmh/pack/extract.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "mmh/base/task_pool.h"
+#include "mmh/hash/blake3.h"
+#include "mmh/tree/tar.h"
+
+namespace mmh::pack {
+
+namespace {
+
+constexpr std::size_t kWindowRecords = 32768;
+constexpr std::size_t kPieceSize = std::size_t{1} << 20;
+
+/// A wanted record and the path it comes back under.
+struct Wanted {
+  FileRecord record;
+  std::string stored_path;
+};
+
+/// Small files whose content lies in one block: restored by one task that decodes the block once.
+struct BlockGroup {
+  std::uint64_t block = 0;
+  std::vector<const Wanted*> files;
+};
+
+bool ends_extraction(const Error& error) { return error.code == Errc::no_space || error.code == Errc::cancelled; }
+
+class Extractor {
+ public:
+  Extractor(const Reader& reader, tree::Restorer& restorer, const ExtractOptions& options)
+      : reader_(reader), restorer_(restorer), options_(options), pool_(options.threads) {}
+
+  Result<ExtractTotals> run() {
+    std::vector<Wanted> window;
+    MMH_TRY(reader_.visit("", [&](FileRecord&& record) -> Result<bool> {
+      MMH_TRY(check_cancelled(options_.cancel));
+      std::string stored_path = record.entry.path;
+      std::optional<std::string> path = options_.place ? options_.place(record.entry) : stored_path;
+      if (!path) return true;
+      record.entry.path = *std::move(path);
+      window.push_back({std::move(record), std::move(stored_path)});
+      if (window.size() == kWindowRecords) {
+        MMH_TRY(restore_window(window));
+        window.clear();
+      }
+      return true;
+    }));
+    MMH_TRY(restore_window(window));
+    // Links may name files of a later window when paths were changed, so they all come last.
+    for (const Wanted& link : links_) MMH_TRY(restore_link(link));
+    if (auto finished = restorer_.finish(); !finished) report(finished.error());
+    return totals_;
+  }
+
+ private:
+  Result<> restore_window(std::vector<Wanted>& window) {
+    std::map<std::uint64_t, BlockGroup> groups;
+    std::vector<const Wanted*> spread;
+    for (Wanted& wanted : window) {
+      const FileRecord& record = wanted.record;
+      if (record.entry.type == tree::EntryType::hard_link) {
+        links_.push_back(std::move(wanted));
+      } else if (record.entry.type != tree::EntryType::regular) {
+        MMH_TRY(count(restorer_.make(record.entry), record, 0));
+      } else if (record.extents.empty() && record.lists.empty()) {
+        MMH_TRY(restore_empty(record));
+      } else if (record.extents.size() == 1 && !record.extents[0].is_hole()) {
+        BlockGroup& group = groups[record.extents[0].block];
+        group.block = record.extents[0].block;
+        group.files.push_back(&wanted);
+      } else {
+        spread.push_back(&wanted);
+      }
+    }
+    MMH_TRY(restore_groups(groups));
+    for (const Wanted* wanted : spread) MMH_TRY(restore_spread(wanted->record));
+    return {};
+  }
+
+  Result<> restore_empty(const FileRecord& record) {
+    if (record.hash != hash::blake3({})) return report_entry(record, content_error(record));
+    return count(restorer_.write_file(record.entry, {}), record, 0);
+  }
+
+  // ---- files within one block, in parallel ----
+
+  Result<> restore_groups(std::map<std::uint64_t, BlockGroup>& groups) {
+    std::deque<TaskPool::Handle> running;
+    const auto finish_oldest = [&]() -> Result<> {
+      pool_.wait(running.front());
+      running.pop_front();
+      const std::lock_guard lock(mutex_);
+      progress();
+      if (fatal_) return fail(*fatal_);
+      return check_cancelled(options_.cancel);
+    };
+    for (auto& [number, group] : groups) {
+      const BlockGroup* const task_group = &group;
+      running.push_back(pool_.submit([this, task_group] { restore_group(*task_group); }));
+      if (running.size() > options_.threads + 1) {
+        if (auto finished = finish_oldest(); !finished) {
+          for (const auto& task : running) pool_.wait(task);
+          return finished;
+        }
+      }
+    }
+    while (!running.empty()) {
+      if (auto finished = finish_oldest(); !finished) {
+        for (const auto& task : running) pool_.wait(task);
+        return finished;
+      }
+    }
+    return {};
+  }
+
+  // On any thread.
+  void restore_group(const BlockGroup& group) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (fatal_) return;
+    }
+    const auto block = reader_.read_block(group.block);
+    for (const Wanted* wanted : group.files) {
+      if (!check_cancelled(options_.cancel)) return;
+      const FileRecord& record = wanted->record;
+      const auto written = block ? write_from(record, **block) : Result<bool>(fail(block.error()));
+      const std::lock_guard lock(mutex_);
+      if (auto counted = count(written, record, record.entry.size); !counted && !fatal_) fatal_ = counted.error();
+    }
+  }
+
+  Result<bool> write_from(const FileRecord& record, const Buffer& block) {
+    const Extent& extent = record.extents[0];
+    if (extent.length != record.entry.size || extent.offset > block.size() || extent.length > block.size() - extent.offset) {
+      return fail(Errc::corrupt, "its extent lies outside its block");
+    }
+    const ByteView content = ByteView(block).subspan(extent.offset, extent.length);
+    if (hash::blake3(content) != record.hash) return fail(content_error(record));
+    return restorer_.write_file(record.entry, content);
+  }
+
+  // ---- files over several blocks, one at a time, their blocks decoded ahead ----
+
+  Result<> restore_spread(const FileRecord& record) {
+    MMH_TRY(check_cancelled(options_.cancel));
+    auto begun = restorer_.begin_file(record.entry);
+    if (!begun) return report_entry(record, begun.error());
+    if (*begun == nullptr) return count(false, record, 0);
+    return count(write_spread(record, **begun), record, record.entry.size);
+  }
+
+  struct Ahead {
+    Extent extent;
+    std::optional<Result<BlockData>> block;
+    TaskPool::Handle task;
+  };
+
+  Result<bool> write_spread(const FileRecord& record, tree::RestoredFile& file) {
+    MMH_LET(const std::vector<Extent> extents, reader_.extents_of(record));
+    std::deque<std::unique_ptr<Ahead>> ahead;
+    std::size_t next = 0;
+    hash::Blake3 hasher;
+    std::uint64_t offset = 0;
+    const auto written = [&]() -> Result<> {
+      for (std::size_t done = 0; done < extents.size(); ++done) {
+        for (; next < extents.size() && ahead.size() < options_.threads + 1; ++next) schedule(ahead, extents[next]);
+        const std::unique_ptr<Ahead> now = std::move(ahead.front());
+        ahead.pop_front();
+        if (now->task) pool_.wait(now->task);
+        MMH_TRY(check_cancelled(options_.cancel));
+        MMH_TRY(write_extent(*now, hasher, file, offset));
+        offset += now->extent.length;
+      }
+      return {};
+    }();
+    for (const auto& rest : ahead) {
+      if (rest->task) pool_.wait(rest->task);
+    }
+    if (!written) return fail(written.error());
+    if (offset != record.entry.size || hasher.finish() != record.hash) return fail(content_error(record));
+    MMH_TRY(file.commit());
+    return true;
+  }
+
+  void schedule(std::deque<std::unique_ptr<Ahead>>& ahead, const Extent& extent) {
+    auto item = std::make_unique<Ahead>();
+    item->extent = extent;
+    if (!extent.is_hole()) {
+      Ahead* const task_item = item.get();
+      item->task = pool_.submit([this, task_item] { task_item->block = reader_.read_block(task_item->extent.block); });
+    }
+    ahead.push_back(std::move(item));
+  }
+
+  Result<> write_extent(const Ahead& item, hash::Blake3& hasher, tree::RestoredFile& file, std::uint64_t offset) {
+    const Extent& extent = item.extent;
+    if (extent.is_hole()) {
+      static const Buffer zeros = [] {
+        Buffer buffer(kPieceSize);
+        std::ranges::fill(buffer, std::byte{0});
+        return buffer;
+      }();
+      for (std::uint64_t left = extent.length; left > 0;) {
+        MMH_TRY(check_cancelled(options_.cancel));
+        const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceSize));
+        hasher.update(ByteView(zeros).first(part));
+        left -= part;
+      }
+      return {};
+    }
+    const Result<BlockData>& block = *item.block;
+    if (!block) return fail(block.error());
+    const Buffer& bytes = **block;
+    if (extent.offset > bytes.size() || extent.length > bytes.size() - extent.offset) {
+      return fail(Errc::corrupt, "an extent lies outside its block");
+    }
+    const ByteView content = ByteView(bytes).subspan(extent.offset, extent.length);
+    hasher.update(content);
+    return file.write_at(offset, content);
+  }
+
+  // ---- links ----
+
+  Result<> restore_link(const Wanted& link) {
+    MMH_LET(std::optional<FileRecord> target, reader_.find(link.record.entry.link));
+    if (!target) {
+      return report_entry(link.record, {Errc::corrupt, fmt::format("is a hard link to {}, which is not in the pack",
+                                                                   display_path(link.record.entry.link))});
+    }
+    const std::optional<std::string> place = options_.place ? options_.place(target->entry) : target->entry.path;
+    if (place) {
+      tree::Entry entry = link.record.entry;
+      entry.link = *place;
+      return count(restorer_.make(entry), link.record, 0);
+    }
+    // What it names is not wanted; the content is.
+    target->entry.path = link.record.entry.path;
+    if (target->entry.type != tree::EntryType::regular) return count(restorer_.make(target->entry), *target, 0);
+    if (target->entry.size == 0) return restore_empty(*target);
+    return restore_spread(*target);
+  }
+
+  // ---- accounts ----
+
+  static Error content_error(const FileRecord& record) {
+    return {Errc::corrupt, "content does not match its BLAKE3 hash " + record.hash.hex()};
+  }
+
+  /// Counts a result. An error is reported and passed over unless going on is pointless.
+  Result<> count(const Result<bool>& restored, const FileRecord& record, std::uint64_t bytes) {
+    if (!restored) return report_entry(record, restored.error());
+    if (!*restored) {
+      ++totals_.kept;
+      return {};
+    }
+    ++totals_.entries;
+    if (record.entry.type == tree::EntryType::regular) ++totals_.files;
+    totals_.bytes += bytes;
+    return {};
+  }
+
+  Result<> report_entry(const FileRecord& record, Error error) {
+    const std::string place = display_path(record.entry.path);
+    if (!error.what.starts_with(place)) error.what.insert(0, place + ": ");
+    if (ends_extraction(error)) return fail(std::move(error));
+    report(error);
+    return {};
+  }
+
+  void report(const Error& error) {
+    ++totals_.problems;
+    if (error.code == Errc::corrupt) ++totals_.damaged;
+    if (options_.problem) options_.problem(error);
+  }
+
+  void progress() {
+    if (options_.progress) options_.progress(totals_.bytes, totals_.files);
+  }
+
+  const Reader& reader_;
+  tree::Restorer& restorer_;
+  const ExtractOptions& options_;
+  std::vector<Wanted> links_;
+  std::mutex mutex_;  // guards totals_ and fatal_ while tasks run
+  ExtractTotals totals_;
+  std::optional<Error> fatal_;
+  TaskPool pool_;
+};
+
+}  // namespace
+
+Result<ExtractTotals> extract(const Reader& reader, tree::Restorer& restorer, const ExtractOptions& options) {
+  return Extractor(reader, restorer, options).run();
+}
+
+Result<ExtractTotals> write_tar(const Reader& reader, ByteSink& out, const ExtractOptions& options) {
+  const auto tar = tree::TarWriter::open(out);
+  ExtractTotals totals;
+  MMH_TRY(reader.visit("", [&](FileRecord&& record) -> Result<bool> {
+    MMH_TRY(check_cancelled(options.cancel));
+    const auto place_of = [&](const tree::Entry& entry) {
+      return options.place ? options.place(entry) : std::optional(entry.path);
+    };
+    const std::optional<std::string> path = place_of(record.entry);
+    if (!path) return true;
+    if (record.entry.type == tree::EntryType::hard_link) {
+      MMH_LET(std::optional<FileRecord> target, reader.find(record.entry.link));
+      if (!target) return fail(Errc::corrupt, display_path(*path) + ": is a hard link to what is not in the pack");
+      if (const auto target_place = place_of(target->entry)) {
+        record.entry.link = *target_place;
+      } else {
+        record = *std::move(target);
+      }
+    }
+    record.entry.path = *path;
+    MMH_TRY(tar->begin(record.entry));
+    if (record.entry.type == tree::EntryType::regular) {
+      MMH_TRY(reader.stream_file(record, [&](ByteView content) { return tar->write(content); }).in(display_path(*path)));
+      ++totals.files;
+      totals.bytes += record.entry.size;
+      if (options.progress) options.progress(totals.bytes, totals.files);
+    }
+    ++totals.entries;
+    return true;
+  }));
+  MMH_TRY(tar->finish());
+  return totals;
+}
+
+}  // namespace mmh::pack

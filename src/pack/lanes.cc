@@ -1,0 +1,113 @@
+#include "lanes.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mmh::pack {
+
+namespace {
+
+// Below this, a class's remainder shares a block with other remainders: a block of its own would cost more than it gains.
+constexpr std::size_t kRemainderMax = std::size_t{128} << 10;
+
+std::uint32_t extension_key(std::string_view path) {
+  const auto name = path.substr(path.rfind('/') + 1);
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || name.size() - dot > 10) return 0;
+  // FNV-1a: any fixed order of extensions serves, as long as equal ones meet.
+  std::uint32_t hash = 2166136261u;
+  for (const char c : name.substr(dot)) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return hash;
+}
+
+}  // namespace
+
+LikenessKey Lanes::key_for(content::ContentClass content, std::string_view path, const chunking::Sketch* sketch) {
+  LikenessKey key{extension_key(path), ++groups_, 0};
+  if (sketch == nullptr) return key;
+  Lane& lane = lanes_[static_cast<std::size_t>(content)];
+  for (std::size_t i = 0; i < sketch->size(); ++i) {
+    const auto found = lane.group_of_feature.find(std::uint64_t{i} << 32 | (*sketch)[i]);
+    if (found != lane.group_of_feature.end()) {
+      key.group = found->second;
+      break;
+    }
+  }
+  for (std::size_t i = 0; i < sketch->size(); ++i) {
+    lane.group_of_feature.try_emplace(std::uint64_t{i} << 32 | (*sketch)[i], key.group);
+  }
+  return key;
+}
+
+void Lanes::add(content::ContentClass content, WaitingChunk chunk) {
+  chunk.key.sequence = ++sequence_;
+  if (chunk.owner->waiting_chunks++ == 0) held_bytes_ += chunk.owner->bytes.size();
+  Lane& lane = lanes_[static_cast<std::size_t>(content)];
+  lane.bytes += chunk.data.size();
+  lane.chunks.push_back(std::move(chunk));
+  ++waiting_;
+}
+
+void Lanes::release(const WaitingChunk& chunk) {
+  if (--chunk.owner->waiting_chunks == 0) held_bytes_ -= chunk.owner->bytes.size();
+  --waiting_;
+}
+
+std::vector<BlockContent> Lanes::cut(content::ContentClass content, std::size_t block_size, bool all) {
+  Lane& lane = lanes_[static_cast<std::size_t>(content)];
+  std::ranges::sort(lane.chunks, {}, &WaitingChunk::key);
+  std::vector<BlockContent> blocks;
+  BlockContent block{content, {}, 0};
+  std::size_t begin = 0;  // of the block that is being filled
+  for (std::size_t i = 0; i < lane.chunks.size(); ++i) {
+    const std::size_t size = lane.chunks[i].data.size();
+    if (block.size + size > block_size && block.size > 0) {
+      block.chunks.assign(std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin)),
+                          std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(i)));
+      blocks.push_back(std::exchange(block, BlockContent{content, {}, 0}));
+      begin = i;
+    }
+    block.size += size;
+  }
+  if ((all || blocks.empty()) && block.size > 0) {
+    block.chunks.assign(std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin)),
+                        std::make_move_iterator(lane.chunks.end()));
+    blocks.push_back(std::move(block));
+    begin = lane.chunks.size();
+  }
+  lane.chunks.erase(lane.chunks.begin(), lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin));
+  for (const BlockContent& taken : blocks) {
+    lane.bytes -= taken.size;
+    for (const WaitingChunk& chunk : taken.chunks) release(chunk);
+  }
+  if (lane.chunks.empty()) lane.group_of_feature.clear();
+  return blocks;
+}
+
+std::vector<BlockContent> Lanes::take_largest(const BlockSizeOf& block_size_of) {
+  const auto largest = std::ranges::max_element(lanes_, {}, &Lane::bytes);
+  const auto content = static_cast<content::ContentClass>(largest - lanes_.begin());
+  return cut(content, block_size_of(content), false);
+}
+
+std::vector<BlockContent> Lanes::take_all(const BlockSizeOf& block_size_of) {
+  const auto host = std::ranges::max_element(
+      lanes_, {}, [](const Lane& lane) { return lane.bytes < kRemainderMax ? lane.bytes : 0; });
+  for (Lane& lane : lanes_) {
+    if (&lane == &*host || lane.bytes >= kRemainderMax) continue;
+    std::ranges::move(lane.chunks, std::back_inserter(host->chunks));
+    host->bytes += std::exchange(lane.bytes, 0);
+    lane.chunks.clear();
+    lane.group_of_feature.clear();
+  }
+  std::vector<BlockContent> blocks;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const auto content = static_cast<content::ContentClass>(i);
+    std::ranges::move(cut(content, block_size_of(content), true), std::back_inserter(blocks));
+  }
+  // Largest first, so that threads finish together.
+  std::ranges::stable_sort(blocks, std::ranges::greater{}, &BlockContent::size);
+  return blocks;
+}
+
+}  // namespace mmh::pack

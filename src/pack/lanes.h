@@ -1,0 +1,83 @@
+#pragma once
+// Chunks waiting to be put into blocks, kept apart by content class and ordered by likeness.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "dedup_index.h"
+#include "mmh/base/bytes.h"
+#include "mmh/chunking/sketch.h"
+#include "mmh/content/classify.h"
+#include "mmh/hash/digest.h"
+
+namespace mmh::pack {
+
+/// Bytes read in one go; chunks point into it.
+struct ReadBuffer {
+  Buffer bytes;
+  std::uint64_t waiting_chunks = 0;  ///< In lanes; the buffer counts against the window until this is 0.
+};
+
+/// Orders chunks within a lane: by file name extension, then beside what looks alike, then as they came.
+struct LikenessKey {
+  std::uint32_t extension = 0;
+  std::uint64_t group = 0;
+  std::uint64_t sequence = 0;
+  auto operator<=>(const LikenessKey&) const = default;
+};
+
+/// A chunk on its way into a block. `place` is shared with the records that use the chunk and is set when it is written.
+struct WaitingChunk {
+  LikenessKey key;
+  std::shared_ptr<ChunkPlace> place;
+  std::shared_ptr<ReadBuffer> owner;
+  ByteView data;
+  hash::Digest hash;
+};
+
+/// Chunks of one block.
+struct BlockContent {
+  content::ContentClass content = content::ContentClass::binary;
+  std::vector<WaitingChunk> chunks;
+  std::size_t size = 0;
+};
+
+using BlockSizeOf = std::function<std::size_t(content::ContentClass)>;
+
+/// All lanes. Deterministic: what comes out depends on the chunks added and their order alone.
+class Lanes {
+ public:
+  /// Where a file's chunks stand among others: give each chunk of the file the same key but for `sequence`.
+  LikenessKey key_for(content::ContentClass content, std::string_view path, const chunking::Sketch* sketch);
+  void add(content::ContentClass content, WaitingChunk chunk);
+  /// Bytes of read buffers that waiting chunks keep alive.
+  std::uint64_t held_bytes() const { return held_bytes_; }
+  bool empty() const { return waiting_ == 0; }
+
+  /// Takes full blocks out of the lane that holds most; its rest stays, unless that is all it has: then the rest goes too.
+  std::vector<BlockContent> take_largest(const BlockSizeOf& block_size_of);
+  /// Takes everything, largest block first. Small remainders of several classes share a block.
+  std::vector<BlockContent> take_all(const BlockSizeOf& block_size_of);
+
+ private:
+  struct Lane {
+    std::vector<WaitingChunk> chunks;
+    std::uint64_t bytes = 0;
+    std::unordered_map<std::uint64_t, std::uint64_t> group_of_feature;
+  };
+  std::vector<BlockContent> cut(content::ContentClass content, std::size_t block_size, bool all);
+  void release(const WaitingChunk& chunk);
+
+  std::array<Lane, content::kContentClassCount> lanes_;
+  std::uint64_t held_bytes_ = 0;
+  std::uint64_t waiting_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t groups_ = 0;
+};
+
+}  // namespace mmh::pack
