@@ -16,6 +16,8 @@ namespace mmh {
 inline constexpr int kLevelMin = 1;
 inline constexpr int kLevelDefault = 5;
 inline constexpr int kLevelMax = 9;
+inline constexpr std::uint64_t kBlockSizeMin = std::uint64_t{4} << 10;
+inline constexpr std::uint64_t kBlockSizeMax = std::uint64_t{64} << 20;
 
 /// How files are found and packed.
 struct PackOptions : RunOptions {
@@ -146,8 +148,8 @@ struct UnpackOptions : RunOptions {
   unsigned strip_components = 0;
   OverwritePolicy overwrite = OverwritePolicy::never;
   std::function<bool(std::string_view path)> ask;  ///< For OverwritePolicy::ask.
-  bool permissions = false;             ///< Keep set-uid, set-gid, sticky and what the umask would clear.
-  bool owners = false;
+  bool permissions = false;             ///< Always so for root. Keep set-uid, set-gid, sticky and what the umask would clear.
+  bool owners = false;                  ///< Always so for root.
   bool numeric_owners = false;
   bool devices = false;                 ///< Make device nodes and FIFOs.
   bool xattrs = true;
@@ -210,7 +212,7 @@ struct CodecInfo {
   std::string name;
   std::string purpose;
 };
-std::vector<CodecInfo> codecs();
+std::vector<CodecInfo> list_codecs();
 
 /// Whether `pattern` (a glob as --exclude takes it) matches `path` or a directory above it.
 bool matches(std::string_view pattern, std::string_view path);

@@ -40,7 +40,7 @@ class Extractor {
 
   Result<ExtractTotals> run() {
     std::vector<Wanted> window;
-    MMH_TRY(reader_.visit("", [&](FileRecord&& record) -> Result<bool> {
+    const auto take = [&](FileRecord&& record) -> Result<bool> {
       MMH_TRY(check_cancelled(options_.cancel));
       std::string stored_path = record.entry.path;
       std::optional<std::string> path = options_.place ? options_.place(record.entry) : stored_path;
@@ -52,7 +52,8 @@ class Extractor {
         window.clear();
       }
       return true;
-    }));
+    };
+    for (const std::string& prefix : options_.prefixes) MMH_TRY(reader_.visit(prefix, take));
     MMH_TRY(restore_window(window));
     // Links may name files of a later window when paths were changed, so they all come last.
     for (const Wanted& link : links_) MMH_TRY(restore_link(link));
@@ -304,7 +305,7 @@ Result<ExtractTotals> extract(const Reader& reader, tree::Restorer& restorer, co
 Result<ExtractTotals> write_tar(const Reader& reader, ByteSink& out, const ExtractOptions& options) {
   const auto tar = tree::TarWriter::open(out);
   ExtractTotals totals;
-  MMH_TRY(reader.visit("", [&](FileRecord&& record) -> Result<bool> {
+  const auto take = [&](FileRecord&& record) -> Result<bool> {
     MMH_TRY(check_cancelled(options.cancel));
     const auto place_of = [&](const tree::Entry& entry) {
       return options.place ? options.place(entry) : std::optional(entry.path);
@@ -330,7 +331,8 @@ Result<ExtractTotals> write_tar(const Reader& reader, ByteSink& out, const Extra
     }
     ++totals.entries;
     return true;
-  }));
+  };
+  for (const std::string& prefix : options.prefixes) MMH_TRY(reader.visit(prefix, take));
   MMH_TRY(tar->finish());
   return totals;
 }

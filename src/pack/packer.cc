@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "dedup_index.h"
+#include "hard_links.h"
 #include "lanes.h"
 #include "mmh/base/check.h"
 #include "mmh/base/task_pool.h"
@@ -136,16 +137,6 @@ struct BlockJob {
   TaskPool::Handle task;
 };
 
-struct DeviceInode {
-  std::uint64_t device, inode;
-  bool operator==(const DeviceInode&) const = default;
-};
-struct DeviceInodeHash {
-  std::size_t operator()(const DeviceInode& id) const {
-    return static_cast<std::size_t>((id.inode * 0x9e3779b97f4a7c15) ^ id.device);
-  }
-};
-
 class Packer {
  public:
   Packer(const PackerOptions& options, PackFileWriter& writer)
@@ -270,7 +261,7 @@ class Packer {
         found = std::exchange(held_back_, std::nullopt);
       } else {
         MMH_LET(found, walker_->next());
-        if (found) mark_hard_link(*found);
+        if (found) hard_links_.mark(*found);
       }
       if (!found) break;
       const bool has_content = found->entry.type == tree::EntryType::regular;
@@ -290,18 +281,6 @@ class Packer {
     if (job->items.empty()) return held_back_.has_value();
     submit(std::move(job), [this](ReadJob& read) { read_batch(read); });
     return true;
-  }
-
-  void mark_hard_link(tree::WalkItem& found) {
-    tree::Entry& entry = found.entry;
-    if (found.links < 2 || entry.type == tree::EntryType::directory) return;
-    const auto [known, is_new] = linked_.try_emplace({found.device, found.inode}, entry.path, found.links);
-    if (!is_new) {
-      entry.type = tree::EntryType::hard_link;
-      entry.link = known->second.path;
-      entry.size = 0;
-    }
-    if (--known->second.links_left == 0) linked_.erase(known);
   }
 
   template <class Work>
@@ -776,12 +755,6 @@ class Packer {
     return {};
   }
 
-  struct LinkedFile {
-    LinkedFile(std::string first, std::uint64_t links) : path(std::move(first)), links_left(links) {}
-    std::string path;
-    std::uint64_t links_left;
-  };
-
   const PackerOptions& options_;
   const Budget budget_;
   PackFileWriter& writer_;
@@ -794,7 +767,7 @@ class Packer {
   std::unique_ptr<tree::Walker> walker_;
   std::optional<tree::WalkItem> held_back_;
   std::shared_ptr<LongFile> long_file_;  ///< Whose segments are being scheduled.
-  std::unordered_map<DeviceInode, LinkedFile, DeviceInodeHash> linked_;
+  HardLinks hard_links_;
   std::unordered_set<std::string> left_out_;
 
   DedupIndex index_;

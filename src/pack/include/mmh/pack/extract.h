@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mmh/base/cancel.h"
 #include "mmh/base/files.h"
@@ -18,6 +19,8 @@ struct ExtractOptions {
   const CancelFlag* cancel = nullptr;
   std::function<void(std::uint64_t bytes, std::uint64_t files)> progress;
   tree::ProblemSink problem;  ///< Told of each entry that was not brought back; calls come one at a time.
+  /// Only entries at these paths and below them are looked at; "" is all. Sorted, none below another.
+  std::vector<std::string> prefixes = {""};
   /// The path under which an entry comes back; nothing: it is not wanted. Null: every entry, as it is.
   std::function<std::optional<std::string>(const tree::Entry& entry)> place;
 };

@@ -1,0 +1,184 @@
+// Making packs and adding to them.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "convert.h"
+#include "mmh/base/files.h"
+#include "mmh/codecs/builtin.h"
+#include "mmh/content/classify.h"
+#include "mmh/content/planner.h"
+#include "mmh/pack.h"
+#include "mmh/pack/packer.h"
+#include "mmh/tree/tar.h"
+
+namespace mmh {
+
+namespace {
+
+pack::PackerOptions to_packer_options(const PackOptions& options, Reporter& reporter) {
+  const codec::Registry& registry = codecs::builtin_registry();
+  pack::PackerOptions packer;
+  packer.sys = &real_sys();
+  packer.registry = &registry;
+  packer.planner = &content::default_planner(registry);
+  packer.train_dictionary = codecs::train_dictionary;
+  packer.level = options.level;
+  packer.block_size = options.block_size;
+  packer.threads = thread_count(options);
+  packer.memory = options.memory;
+  packer.cancel = options.cancel;
+  packer.progress = reporter.progress_sink("pack", 0);
+  packer.problem = reporter.problem_sink();
+  packer.writer = fmt::format("mmh {}", version());
+  packer.libraries = codecs::library_versions();
+  return packer;
+}
+
+PackSummary to_summary(const pack::PackerTotals& totals, const Reporter& reporter) {
+  PackSummary summary;
+  summary.entries = totals.entries;
+  summary.files = totals.files;
+  summary.content_bytes = totals.content_bytes;
+  summary.duplicate_bytes = totals.duplicate_bytes;
+  summary.hole_bytes = totals.hole_bytes;
+  summary.pack_bytes = totals.pack_bytes;
+  summary.written_bytes = totals.written_bytes;
+  summary.problems = reporter.problems();
+  summary.root = totals.root.bytes;
+  for (std::size_t i = 0; i < content::kContentClassCount; ++i) {
+    const pack::ClassUse& use = totals.classes[i];
+    if (use.files == 0 && use.raw_bytes == 0) continue;
+    const auto name = content::class_name(static_cast<content::ContentClass>(i));
+    summary.classes.push_back({std::string(name), use.files, use.raw_bytes, use.stored_bytes});
+  }
+  return summary;
+}
+
+/// Runs `work` with the output opened, and makes the output appear when the work has succeeded.
+template <class Work>
+Result<PackSummary> write_output(const Output& output, const PackOptions& options, Work work) {
+  MMH_TRY(check_pack_options(options));
+  Reporter reporter(options.observer);
+  const pack::PackerOptions packer = to_packer_options(options, reporter);
+  if (output.path.empty()) {
+    const auto sink = fd_sink(real_sys(), output.fd, "output");
+    MMH_LET(const pack::PackerTotals totals, work(packer, *sink));
+    return to_summary(totals, reporter);
+  }
+  MMH_LET(const auto file, AtomicFile::create(real_sys(), output.path, options.force));
+  MMH_LET(const pack::PackerTotals totals, work(packer, *file));
+  MMH_TRY(file->commit());
+  return to_summary(totals, reporter);
+}
+
+Result<PackSummary> create_from_tree(const std::vector<std::string>& paths, const Output& output,
+                                     const PackOptions& options) {
+  tree::WalkOptions walk = to_walk_options(paths, options);
+  // An older pack under the output's name may lie in the tree that is packed; it is not content.
+  const auto existing = real_sys().fstatat(AT_FDCWD, output.path.c_str(), 0);
+  if (!output.path.empty() && existing && options.force) {
+    walk.skip_inodes.emplace_back(existing.value.st_dev, existing.value.st_ino);
+  }
+  return write_output(output, options, [&](const pack::PackerOptions& packer, ByteSink& sink) {
+    return pack::pack_tree(packer, walk, sink);
+  });
+}
+
+/// Writes behind the end of an existing pack; what it wrote is cut off again unless all of it succeeds.
+class AppendFile {
+ public:
+  static Result<AppendFile> open(const std::string& path) {
+    const auto opened = real_sys().openat(AT_FDCWD, path.c_str(), O_RDWR);
+    if (!opened) return fail(errno_error(opened.error, display_path(path) + ": cannot open for appending"));
+    AppendFile file;
+    file.path_ = path;
+    file.fd_ = Fd(real_sys(), opened.value);
+    if (::flock(file.fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+      return fail(errno_error(errno, display_path(path) + ": another process appends to it"));
+    }
+    return file;
+  }
+
+  /// Drops what a killed append left and goes to the end.
+  Result<> start_at(std::uint64_t size) {
+    size_ = size;
+    if (const int error = real_sys().ftruncate(fd_.get(), size)) return failed(error, "cut to its valid size");
+    const auto at = real_sys().lseek(fd_.get(), static_cast<std::int64_t>(size), SEEK_SET);
+    if (!at) return failed(at.error, "seek");
+    return {};
+  }
+
+  Result<> sync() {
+    if (const int error = real_sys().fsync(fd_.get())) return failed(error, "sync");
+    return {};
+  }
+
+  /// Best effort: what stays is passed over by readers and dropped by the next append.
+  void roll_back() { static_cast<void>(real_sys().ftruncate(fd_.get(), size_)); }
+  int fd() const { return fd_.get(); }
+
+ private:
+  Result<> failed(int error, std::string_view action) const {
+    return fail(errno_error(error, fmt::format("{}: cannot {}", display_path(path_), action)));
+  }
+  std::string path_;
+  Fd fd_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace
+
+Result<PackSummary> create_pack(const std::vector<std::string>& paths, const std::string& output,
+                                const PackOptions& options) {
+  return create_from_tree(paths, {output, -1}, options);
+}
+
+Result<PackSummary> create_pack(const std::vector<std::string>& paths, int output_fd, const PackOptions& options) {
+  return create_from_tree(paths, {{}, output_fd}, options);
+}
+
+Result<PackSummary> create_pack_from_tar(int tar_fd, const Output& output, const PackOptions& options) {
+  const auto read = [tar_fd](Bytes out) -> Result<std::size_t> {
+    const auto got = read_full(real_sys(), tar_fd, out);
+    if (!got) return fail(errno_error(got.error, "cannot read the tar stream"));
+    return got.value;
+  };
+  return write_output(output, options, [&](const pack::PackerOptions& packer, ByteSink& sink) {
+    const auto tar = tree::TarReader::open(read);
+    return pack::pack_tar(packer, *tar, sink);
+  });
+}
+
+Result<PackSummary> append_to_pack(const std::string& path, const std::vector<std::string>& paths,
+                                   const PackOptions& options) {
+  MMH_TRY(check_pack_options(options));
+  MMH_LET(AppendFile file, AppendFile::open(path));
+  MMH_LET(auto source, open_source(real_sys(), path));
+  MMH_LET(const auto existing, pack::Reader::open(std::move(source), codecs::builtin_registry()));
+  tree::WalkOptions walk = to_walk_options(paths, options);
+  const auto info = real_sys().fstat(file.fd());
+  if (info) walk.skip_inodes.emplace_back(info.value.st_dev, info.value.st_ino);
+  MMH_TRY(file.start_at(existing->pack_size()));
+  Reporter reporter(options.observer);
+  const pack::PackerOptions packer = to_packer_options(options, reporter);
+  const auto sink = fd_sink(real_sys(), file.fd(), display_path(path));
+  const auto appended = [&]() -> Result<pack::PackerTotals> {
+    // The blocks are on disk before a trailer speaks of them.
+    MMH_LET(const pack::PackerTotals totals,
+            pack::append_tree(packer, *existing, walk, *sink, [&] { return file.sync(); }));
+    MMH_TRY(file.sync());
+    return totals;
+  }();
+  if (!appended) {
+    file.roll_back();
+    return fail(appended.error());
+  }
+  return to_summary(*appended, reporter);
+}
+
+}  // namespace mmh

@@ -1,0 +1,366 @@
+// Reading packs.
+
+#include "mmh/pack.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "convert.h"
+#include "mmh/base/files.h"
+#include "mmh/codecs/builtin.h"
+#include "mmh/pack/diff.h"
+#include "mmh/pack/diff_tree.h"
+#include "mmh/pack/extract.h"
+#include "mmh/pack/reader.h"
+#include "mmh/pack/verify.h"
+#include "mmh/tree/glob.h"
+#include "mmh/tree/restore.h"
+
+namespace mmh {
+
+struct Pack::State {
+  std::unique_ptr<pack::Reader> reader;
+  PackInfo info;
+};
+
+/// Lets the free functions of this file see a pack's reader.
+struct PackAccess {
+  static const pack::Reader& reader(const Pack& pack) { return *pack.state_->reader; }
+  static Result<Pack> open(std::unique_ptr<RandomAccessSource> source, const RunOptions& options) {
+    MMH_TRY(check_run_options(options));
+    auto state = std::make_unique<Pack::State>();
+    MMH_LET(state->reader, pack::Reader::open(std::move(source), codecs::builtin_registry(),
+                                              {.cache_bytes = options.memory / 4}));
+    const pack::Reader& reader = *state->reader;
+    const pack::Trailer& trailer = reader.trailer();
+    PackInfo& info = state->info;
+    info.name = reader.source().name();
+    info.root = trailer.root.bytes;
+    info.format_version = trailer.version;
+    info.pack_bytes = reader.pack_size();
+    info.superseded_bytes = reader.source().size() - reader.pack_size();
+    info.entries = trailer.top.entries;
+    info.content_bytes = trailer.top.content_bytes;
+    info.blocks = trailer.block_count;
+    info.generation = trailer.generation;
+    info.level = trailer.level;
+    info.writer = trailer.writer;
+    info.libraries = trailer.libraries;
+    info.warning = reader.warning();
+    return Pack(std::move(state));
+  }
+};
+
+namespace {
+
+std::string trimmed(std::string_view pattern) {
+  while (pattern.starts_with("./")) pattern.remove_prefix(2);
+  while (pattern.starts_with('/')) pattern.remove_prefix(1);
+  while (pattern.ends_with('/')) pattern.remove_suffix(1);
+  return std::string(pattern == "." ? "" : pattern);
+}
+
+bool is_glob(std::string_view pattern) { return pattern.find_first_of("*?[\\") != std::string_view::npos; }
+
+bool is_at_or_below(std::string_view path, std::string_view directory) {
+  return directory.empty() || path == directory ||
+         (path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/');
+}
+
+/// Which entries an unpack takes, and where they go.
+class Selection {
+ public:
+  explicit Selection(const UnpackOptions& options) : options_(options), hit_(options.patterns.size()) {
+    for (const std::string& pattern : options.patterns) patterns_.push_back(trimmed(pattern));
+  }
+
+  /// Where to look, as ExtractOptions::prefixes.
+  std::vector<std::string> prefixes() const {
+    if (patterns_.empty() || std::ranges::any_of(patterns_, is_glob)) return {""};
+    std::vector<std::string> sorted = patterns_;
+    std::ranges::sort(sorted, [](const auto& a, const auto& b) { return tree::compare_paths(a, b) < 0; });
+    std::vector<std::string> prefixes;
+    for (std::string& path : sorted) {
+      if (prefixes.empty() || !is_at_or_below(path, prefixes.back())) prefixes.push_back(std::move(path));
+    }
+    return prefixes;
+  }
+
+  std::optional<std::string> place(const std::string& path) {
+    if (!wanted(path)) return std::nullopt;
+    std::string_view left = path;
+    for (unsigned i = 0; i < options_.strip_components; ++i) {
+      const auto slash = left.find('/');
+      if (slash == std::string_view::npos) return std::nullopt;
+      left.remove_prefix(slash + 1);
+    }
+    return std::string(left);
+  }
+
+  /// Patterns that matched nothing, as the caller wrote them.
+  std::vector<std::string> unmatched() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < hit_.size(); ++i) {
+      if (!hit_[i]) names.push_back(options_.patterns[i]);
+    }
+    return names;
+  }
+
+ private:
+  bool wanted(const std::string& path) {
+    for (const std::string& pattern : options_.exclude) {
+      if (tree::glob_match_tree(pattern, path)) return false;
+    }
+    if (patterns_.empty()) return true;
+    bool any = false;
+    for (std::size_t i = 0; i < patterns_.size(); ++i) {
+      if (is_at_or_below(path, patterns_[i]) || (is_glob(patterns_[i]) && tree::glob_match_tree(patterns_[i], path))) {
+        hit_[i] = true;
+        any = true;
+      }
+    }
+    return any;
+  }
+
+  const UnpackOptions& options_;
+  std::vector<std::string> patterns_;
+  std::vector<bool> hit_;
+};
+
+pack::ExtractOptions to_extract_options(const UnpackOptions& options, Selection& selection, Reporter& reporter,
+                                        std::uint64_t total_bytes) {
+  pack::ExtractOptions extract;
+  extract.threads = thread_count(options);
+  extract.memory = options.memory;
+  extract.cancel = options.cancel;
+  extract.progress = reporter.progress_sink("unpack", options.patterns.empty() ? total_bytes : 0);
+  extract.problem = reporter.problem_sink();
+  extract.prefixes = selection.prefixes();
+  extract.place = [&selection](const tree::Entry& entry) { return selection.place(entry.path); };
+  return extract;
+}
+
+UnpackSummary to_summary(const pack::ExtractTotals& totals, const Selection& selection, Reporter& reporter) {
+  for (const std::string& pattern : selection.unmatched()) {
+    reporter.problem_sink()({Errc::not_found, display_path(pattern) + ": not in the pack"});
+  }
+  UnpackSummary summary;
+  summary.entries = totals.entries;
+  summary.files = totals.files;
+  summary.bytes = totals.bytes;
+  summary.kept = totals.kept;
+  summary.damaged = totals.damaged;
+  summary.problems = reporter.problems();
+  return summary;
+}
+
+/// The record of a file's content: hard links are followed. Errors: not_found, usage (not a regular file).
+Result<pack::FileRecord> find_content(const pack::Reader& reader, std::string_view path) {
+  MMH_LET(auto record, reader.find(trimmed(path)));
+  if (record && record->entry.type == tree::EntryType::hard_link) {
+    const std::string target = record->entry.link;
+    MMH_LET(record, reader.find(target));
+  }
+  if (!record) return fail(Errc::not_found, display_path(path) + ": not in the pack; mmh list shows what is");
+  if (record->entry.type != tree::EntryType::regular) {
+    return fail(Errc::usage, display_path(path) + ": is not a regular file");
+  }
+  return *std::move(record);
+}
+
+ChangeKind to_change_kind(pack::Change change) { return static_cast<ChangeKind>(change); }
+
+pack::ChangeSink to_change_sink(const ChangeVisitor& visitor) {
+  return [&visitor](pack::Change change, const pack::FileRecord* before, const pack::FileRecord* after) {
+    std::optional<FileInfo> old_info;
+    std::optional<FileInfo> new_info;
+    if (before != nullptr) old_info = to_file_info(*before);
+    if (after != nullptr) new_info = to_file_info(*after);
+    return visitor(to_change_kind(change), old_info ? &*old_info : nullptr, new_info ? &*new_info : nullptr);
+  };
+}
+
+std::string extension_of(std::string_view path) {
+  const auto name = path.substr(path.rfind('/') + 1);
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || name.size() - dot > 10) return "(none)";
+  return std::string(name.substr(dot));
+}
+
+/// part * stored / raw, for display.
+std::uint64_t share(std::uint64_t part, std::uint64_t stored, std::uint64_t raw) {
+  return static_cast<std::uint64_t>(static_cast<double>(part) * static_cast<double>(stored) / static_cast<double>(raw));
+}
+
+/// "delta+zstd": the codecs of a frame from the block's side to the stored side.
+Result<std::string> graph_name(const pack::Reader& reader, std::uint64_t number, std::uint64_t raw_size) {
+  const codec::Registry& registry = codecs::builtin_registry();
+  MMH_LET(const Buffer stored, reader.read_stored(number));
+  MMH_LET(const auto nodes, codec::describe_frame(registry, stored, raw_size));
+  if (nodes.empty()) return std::string("stored");
+  std::string name;
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+    if (!name.empty()) name += '+';
+    name += registry.find(node->codec)->name();
+  }
+  return name;
+}
+
+}  // namespace
+
+Pack::Pack(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Pack::Pack(Pack&&) noexcept = default;
+Pack& Pack::operator=(Pack&&) noexcept = default;
+Pack::~Pack() = default;
+
+Result<Pack> Pack::open(const std::string& path, const RunOptions& options) {
+  MMH_LET(auto source, open_source(real_sys(), path));
+  return PackAccess::open(std::move(source), options);
+}
+
+Result<Pack> Pack::open_stream(int fd, const RunOptions& options) {
+  MMH_LET(auto source, spool_source(real_sys(), fd, "standard input"));
+  return PackAccess::open(std::move(source), options);
+}
+
+const PackInfo& Pack::info() const { return state_->info; }
+
+Result<PackStatistics> Pack::statistics() const {
+  const pack::Reader& reader = *state_->reader;
+  PackStatistics statistics;
+  std::map<std::string, CodecTotals> codecs;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> block_sizes(reader.trailer().block_count);  // raw, stored
+  for (const pack::IndexPage& page : reader.trailer().index) statistics.index_stored_bytes += page.block.stored_size;
+  for (std::uint64_t number = 0; number < reader.trailer().block_count; ++number) {
+    MMH_LET(const pack::BlockInfo block, reader.block_info(number));
+    block_sizes[number] = {block.raw_size, block.stored_size};
+    if (block.type != pack::BlockType::data) {
+      statistics.manifest_stored_bytes += block.stored_size;
+      continue;
+    }
+    statistics.data_raw_bytes += block.raw_size;
+    statistics.data_stored_bytes += block.stored_size;
+    MMH_LET(const std::string graph, graph_name(reader, number, block.raw_size));
+    CodecTotals& totals = codecs[graph];
+    totals.graph = graph;
+    ++totals.blocks;
+    totals.raw_bytes += block.raw_size;
+    totals.stored_bytes += block.stored_size;
+  }
+  std::map<std::string, ClassTotals> types;
+  MMH_TRY(reader.visit("", [&](pack::FileRecord&& record) -> Result<bool> {
+    switch (record.entry.type) {
+      case tree::EntryType::regular: ++statistics.files; break;
+      case tree::EntryType::directory: ++statistics.directories; break;
+      case tree::EntryType::symlink: ++statistics.symlinks; break;
+      case tree::EntryType::hard_link: ++statistics.hard_links; break;
+      default: ++statistics.others;
+    }
+    if (record.entry.type != tree::EntryType::regular) return true;
+    ClassTotals& totals = types[extension_of(record.entry.path)];
+    ++totals.files;
+    totals.raw_bytes += record.entry.size;
+    MMH_LET(const auto extents, reader.extents_of(record));
+    for (const pack::Extent& extent : extents) {
+      if (extent.is_hole() || extent.block >= block_sizes.size()) continue;
+      const auto [raw, stored] = block_sizes[extent.block];
+      if (raw > 0) totals.stored_bytes += share(extent.length, stored, raw);
+    }
+    return true;
+  }));
+  for (auto& [graph, totals] : codecs) statistics.codecs.push_back(std::move(totals));
+  for (auto& [extension, totals] : types) {
+    totals.name = extension;
+    statistics.types.push_back(std::move(totals));
+  }
+  std::ranges::stable_sort(statistics.codecs, std::ranges::greater{}, &CodecTotals::raw_bytes);
+  std::ranges::stable_sort(statistics.types, std::ranges::greater{}, &ClassTotals::raw_bytes);
+  return statistics;
+}
+
+Result<std::optional<FileInfo>> Pack::find(std::string_view path) const {
+  MMH_LET(const auto record, state_->reader->find(trimmed(path)));
+  if (!record) return std::nullopt;
+  return to_file_info(*record);
+}
+
+Result<> Pack::list(std::string_view prefix, const std::function<Result<bool>(const FileInfo&)>& visitor) const {
+  return state_->reader->visit(trimmed(prefix), [&](pack::FileRecord&& record) { return visitor(to_file_info(record)); });
+}
+
+Result<std::size_t> Pack::read(std::string_view path, std::uint64_t offset, Bytes out) const {
+  MMH_LET(const pack::FileRecord record, find_content(*state_->reader, path));
+  return state_->reader->read_file(record, offset, out).in(display_path(path));
+}
+
+Result<> Pack::stream(std::string_view path, const std::function<Result<>(ByteView)>& sink) const {
+  MMH_LET(const pack::FileRecord record, find_content(*state_->reader, path));
+  return state_->reader->stream_file(record, sink).in(display_path(path));
+}
+
+Result<VerifySummary> Pack::verify(bool deep, const RunOptions& options) const {
+  MMH_TRY(check_run_options(options));
+  Reporter reporter(options.observer);
+  TaskPool pool(thread_count(options));
+  const auto progress = [&](std::uint64_t bytes, std::uint64_t total) {
+    if (options.observer != nullptr) options.observer->progress({"verify", bytes, total, 0});
+  };
+  MMH_LET(const pack::VerifyReport report, pack::verify(*state_->reader, pool, deep, progress, options.cancel));
+  VerifySummary summary;
+  summary.sound = report.sound();
+  summary.bytes = report.bytes_checked;
+  summary.blocks = report.blocks_checked;
+  summary.files = report.files_checked;
+  for (const pack::Damage& damage : report.damage) summary.damage.push_back({damage.offset, damage.length, damage.what});
+  summary.damage_count = report.damage_count;
+  summary.files_damaged = report.files_damaged;
+  summary.files_damaged_count = report.files_damaged_count;
+  return summary;
+}
+
+Result<UnpackSummary> Pack::unpack(const UnpackOptions& options) const {
+  MMH_TRY(check_run_options(options));
+  Reporter reporter(options.observer);
+  const bool is_root = ::geteuid() == 0;
+  tree::RestoreOptions restore;
+  restore.target = options.directory;
+  restore.overwrite = static_cast<tree::Overwrite>(options.overwrite);
+  restore.ask = options.ask;
+  restore.permissions = options.permissions || is_root;
+  restore.owners = options.owners || is_root;
+  restore.numeric_owners = options.numeric_owners;
+  restore.devices = options.devices;
+  restore.xattrs = options.xattrs;
+  MMH_LET(const auto restorer, tree::Restorer::open(real_sys(), std::move(restore), reporter.problem_sink()));
+  Selection selection(options);
+  const auto extract = to_extract_options(options, selection, reporter, state_->info.content_bytes);
+  MMH_LET(const pack::ExtractTotals totals, pack::extract(*state_->reader, *restorer, extract));
+  return to_summary(totals, selection, reporter);
+}
+
+Result<UnpackSummary> Pack::write_tar(int fd, const UnpackOptions& options) const {
+  MMH_TRY(check_run_options(options));
+  Reporter reporter(options.observer);
+  Selection selection(options);
+  const auto extract = to_extract_options(options, selection, reporter, state_->info.content_bytes);
+  const auto sink = fd_sink(real_sys(), fd, "output");
+  MMH_LET(const pack::ExtractTotals totals, pack::write_tar(*state_->reader, *sink, extract));
+  return to_summary(totals, selection, reporter);
+}
+
+Result<> diff(const Pack& before, const Pack& after, const ChangeVisitor& visitor) {
+  return pack::diff(PackAccess::reader(before), PackAccess::reader(after), to_change_sink(visitor));
+}
+
+Result<> diff(const Pack& before, const std::vector<std::string>& paths, const PackOptions& options,
+              const ChangeVisitor& visitor) {
+  Reporter reporter(options.observer);
+  return pack::diff_tree(PackAccess::reader(before), real_sys(), to_walk_options(paths, options),
+                         reporter.problem_sink(), options.cancel, to_change_sink(visitor));
+}
+
+}  // namespace mmh
