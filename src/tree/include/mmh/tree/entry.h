@@ -30,10 +30,10 @@ struct Entry {
   std::uint32_t mtime_nanoseconds = 0;
   std::uint64_t uid = 0;
   std::uint64_t gid = 0;
-  std::string user;   ///< Owner's name; empty when unknown.
+  std::string user;  ///< Owner's name; empty when unknown.
   std::string group;
-  std::uint64_t size = 0;           ///< Bytes of content; regular files only.
-  std::string link;                 ///< Target of a symlink, or path of the entry that a hard link names again.
+  std::uint64_t size = 0;  ///< Bytes of content; regular files only.
+  std::string link;        ///< Target of a symlink, or path of the entry that a hard link names again.
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
   std::vector<std::pair<std::string, std::string>> xattrs;  ///< Sorted by name, POSIX ACLs included.

@@ -5,8 +5,9 @@
 
 namespace mmh::tree {
 
-/// Whether `pattern` matches `path`. '*' and '?' do not match '/', "**" does; [abc], [a-z] and [!a] are sets; '\' quotes.
-/// A pattern without '/' is matched against every single component's name; one with '/' against the whole path (a leading
+/// Whether `pattern` matches `path`. '*' and '?' do not match '/', "**" does; [abc], [a-z] and [!a] are sets; '\'
+/// quotes. A pattern without '/' is matched against every single component's name; one with '/' against the whole path
+/// (a leading
 /// '/' anchors and is dropped; a trailing '/' is dropped).
 bool glob_match(std::string_view pattern, std::string_view path);
 /// Whether `path` or a directory above it matches.

@@ -1,5 +1,6 @@
 #pragma once
-// tar streams: reads ustar, pax (POSIX.1-2001) and GNU (long names, sparse 0.0/0.1/1.0 and old GNU) archives; writes pax.
+// tar streams: reads ustar, pax (POSIX.1-2001) and GNU (long names, sparse 0.0/0.1/1.0 and old GNU) archives; writes
+// pax.
 
 #include <functional>
 #include <memory>
