@@ -28,10 +28,12 @@ def reachable(uses, layer):
     return found
 
 
-def refusal(owner, target, allowed, tree):
-    """Why a file of `owner` (a layer, or "include") may not include `target`; None where it may."""
+def refusal(owner, folder, path, target, allowed, tree):
+    """Why `path` in the folder of `owner` (a layer, or "include") may not include `target`; None where it may."""
     if '..' in pathlib.PurePosixPath(target).parts:
-        return 'leaves its folder; include by the path below an include root'
+        if (path.parent / target).resolve().is_relative_to(folder.resolve()):
+            return None
+        return 'leaves the folder of its layer; include by the path below an include root'
     if not target.startswith('mmh/'):
         return None
     parts = target.split('/')
@@ -62,7 +64,7 @@ def main():
             files += 1
             text = path.read_text(encoding='utf-8')
             for match in INCLUDE.finditer(text):
-                why = refusal(owner, match[1], allowed, tree)
+                why = refusal(owner, folder, path, match[1], allowed, tree)
                 if why:
                     line = text.count('\n', 0, match.start()) + 1
                     problems.append(f'{path.relative_to(tree)}:{line}: {match[1]} {why}')

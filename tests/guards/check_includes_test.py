@@ -15,7 +15,7 @@ FILES = {
     'src/cli/main.cc': ['"mmh/pack.h"', '"mmh/base/result.h"', '"mmh/cli/table.h"', '"mmh/missing.h"'],
     'src/hash/digest.cc': ['<string>', '"../base/secret.h"', '"mmh/base/result.h"', '"mmh/hash/digest.h"',
                            '"mmh/pack.h"', '"mmh/tree/walk.h"'],
-    'src/tree/walk.cc': ['"mmh/base/result.h"'],
+    'src/tree/tar/read.cc': ['"mmh/base/result.h"', '"../owners.h"'],
 }
 EXPECTED = [
     'include/mmh/pack.h:2: mmh/hash/digest.h',
