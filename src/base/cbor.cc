@@ -1,14 +1,24 @@
 #include "mmh/base/cbor.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <string>
+
+#include "mmh/base/check.h"
+#include "mmh/base/utf8.h"
 
 namespace mmh {
 
 namespace {
 constexpr unsigned kDepthMax = 16;
 std::unexpected<Error> cut_short() { return fail(Errc::corrupt, "CBOR is cut short"); }
+
+template <class T>
+Result<> passed(Result<T> item) {
+  if (!item) return fail(std::move(item).error());
+  return {};
+}
 }  // namespace
 
 void CborWriter::head(unsigned major, std::uint64_t value) {
@@ -45,6 +55,7 @@ void CborWriter::bytes(ByteView value) {
 }
 
 void CborWriter::text(std::string_view value) {
+  MMH_CHECK(is_utf8(value));
   head(3, value.size());
   append(out_, as_bytes(value));
 }
@@ -53,13 +64,20 @@ Result<CborType> CborReader::peek() const {
   if (in_.empty()) return cut_short();
   const auto first = std::to_integer<unsigned>(in_[0]);
   switch (first >> 5) {
-    case 0: return CborType::unsigned_integer;
-    case 1: return CborType::negative_integer;
-    case 2: return CborType::bytes;
-    case 3: return CborType::text;
-    case 4: return CborType::array;
-    case 5: return CborType::map;
-    default: break;
+    case 0:
+      return CborType::unsigned_integer;
+    case 1:
+      return CborType::negative_integer;
+    case 2:
+      return CborType::bytes;
+    case 3:
+      return CborType::text;
+    case 4:
+      return CborType::array;
+    case 5:
+      return CborType::map;
+    default:
+      break;
   }
   if (first == 0xf4 || first == 0xf5) return CborType::boolean;
   if (first == 0xf6) return CborType::null;
@@ -121,6 +139,7 @@ Result<ByteView> CborReader::bytes() { return take_string(2, "a byte string"); }
 
 Result<std::string_view> CborReader::text() {
   MMH_LET(const ByteView value, take_string(3, "a text string"));
+  if (!is_utf8(as_text(value))) return fail(Errc::corrupt, "CBOR text string is not UTF-8");
   return as_text(value);
 }
 
@@ -153,31 +172,44 @@ Result<> CborReader::skip() { return skip_nested(0); }
 Result<> CborReader::skip_nested(unsigned depth) {
   if (depth == kDepthMax) return fail(Errc::corrupt, "CBOR is nested too deep");
   MMH_LET(const CborType type, peek());
-  std::uint64_t items = 0;
   switch (type) {
     case CborType::unsigned_integer:
-    case CborType::negative_integer: {
-      MMH_LET([[maybe_unused]] const Head head, take_head());
-      return {};
-    }
+    case CborType::negative_integer:
+      return passed(take_head());
     case CborType::bytes:
-    case CborType::text: {
-      MMH_LET([[maybe_unused]] const ByteView value, take_string(type == CborType::bytes ? 2 : 3, "a string"));
-      return {};
-    }
+      return passed(bytes());
+    case CborType::text:
+      return passed(text());
     case CborType::boolean:
-    case CborType::null: in_ = in_.subspan(1); return {};
+    case CborType::null:
+      in_ = in_.subspan(1);
+      return {};
     case CborType::array: {
-      MMH_LET(items, array());
-      break;
+      MMH_LET(const std::uint64_t items, array());
+      for (std::uint64_t i = 0; i < items; ++i) MMH_TRY(skip_nested(depth + 1));
+      return {};
     }
     case CborType::map: {
       MMH_LET(const std::uint64_t pairs, map());
-      items = 2 * pairs;
-      break;
+      return skip_pairs(pairs, depth + 1);
     }
   }
-  for (; items > 0; --items) MMH_TRY(skip_nested(depth + 1));
+  MMH_CHECK(false);
+}
+
+Result<> CborReader::skip_pairs(std::uint64_t pairs, unsigned depth) {
+  ByteView last;
+  for (std::uint64_t i = 0; i < pairs; ++i) {
+    const ByteView from = in_;
+    MMH_TRY(skip_nested(depth));
+    const ByteView key = from.first(from.size() - in_.size());
+    // RFC 8949 section 4.2.1: keys ascend by the bytes of their encodings.
+    if (!std::ranges::lexicographical_compare(last, key)) {
+      return fail(Errc::corrupt, "CBOR map keys are out of order");
+    }
+    last = key;
+    MMH_TRY(skip_nested(depth));
+  }
   return {};
 }
 

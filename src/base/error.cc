@@ -11,18 +11,30 @@ namespace mmh {
 
 std::string_view errc_name(Errc code) {
   switch (code) {
-    case Errc::usage: return "usage";
-    case Errc::not_found: return "not_found";
-    case Errc::exists: return "exists";
-    case Errc::io: return "io";
-    case Errc::no_space: return "no_space";
-    case Errc::permission: return "permission";
-    case Errc::corrupt: return "corrupt";
-    case Errc::unsupported: return "unsupported";
-    case Errc::limit: return "limit";
-    case Errc::changed: return "changed";
-    case Errc::unsafe: return "unsafe";
-    case Errc::cancelled: return "cancelled";
+    case Errc::usage:
+      return "usage";
+    case Errc::not_found:
+      return "not_found";
+    case Errc::exists:
+      return "exists";
+    case Errc::io:
+      return "io";
+    case Errc::no_space:
+      return "no_space";
+    case Errc::permission:
+      return "permission";
+    case Errc::corrupt:
+      return "corrupt";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::limit:
+      return "limit";
+    case Errc::changed:
+      return "changed";
+    case Errc::unsafe:
+      return "unsafe";
+    case Errc::cancelled:
+      return "cancelled";
   }
   MMH_CHECK(false);
 }
@@ -31,16 +43,28 @@ namespace {
 Errc code_of(int errno_value) {
   switch (errno_value) {
     case ENOENT:
-    case ENOTDIR: return Errc::not_found;
-    case EEXIST: return Errc::exists;
+    case ENOTDIR:
+      return Errc::not_found;
+    case EEXIST:
+      return Errc::exists;
     case EACCES:
     case EPERM:
-    case EROFS: return Errc::permission;
+    case EROFS:
+      return Errc::permission;
     case ENOSPC:
-    case EDQUOT: return Errc::no_space;
+    case EDQUOT:
+      return Errc::no_space;
     case EFBIG:
-    case ENAMETOOLONG: return Errc::limit;
-    default: return Errc::io;
+    case ENAMETOOLONG:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return Errc::limit;
+    case ENOSYS:
+    case EOPNOTSUPP:
+      return Errc::unsupported;
+    default:
+      return Errc::io;
   }
 }
 }  // namespace

@@ -4,16 +4,25 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
 #include "mmh/base/checked.h"
+#include "mmh/base/utf8.h"
+#include "temporary_name.h"
 
 namespace mmh {
 
 namespace {
 
 constexpr std::size_t kSpoolBufferSize = 1 << 20;
+
+std::unexpected<Error> range_error(const std::string& name, std::uint64_t size, std::uint64_t offset,
+                                   std::size_t wanted) {
+  return fail(Errc::corrupt, fmt::format("{}: ends at offset {}, but {} bytes are recorded at offset {}",
+                                         display_path(name), size, wanted, offset));
+}
 
 class FileSource final : public RandomAccessSource {
  public:
@@ -22,11 +31,13 @@ class FileSource final : public RandomAccessSource {
   std::uint64_t size() const override { return size_; }
   const std::string& name() const override { return name_; }
   Result<> read_at(std::uint64_t offset, Bytes out) const override {
+    if (!range_within<std::uint64_t>(offset, out.size(), size_)) return range_error(name_, size_, offset, out.size());
     const auto got = pread_full(sys_, fd_.get(), out, offset);
-    if (!got) return fail(errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(name_), offset)));
+    if (!got)
+      return fail(errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(name_), offset)));
     if (got.value < out.size()) {
-      return fail(Errc::corrupt, fmt::format("{}: ends at offset {}, {} bytes short of what is recorded",
-                                             display_path(name_), offset + got.value, out.size() - got.value));
+      return fail(Errc::changed, fmt::format("{}: became shorter while it was read: ended at offset {} instead of {}",
+                                             display_path(name_), offset + got.value, size_));
     }
     return {};
   }
@@ -45,9 +56,9 @@ class MemorySource final : public RandomAccessSource {
   const std::string& name() const override { return name_; }
   Result<> read_at(std::uint64_t offset, Bytes out) const override {
     if (!range_within<std::uint64_t>(offset, out.size(), bytes_.size())) {
-      return fail(Errc::corrupt, fmt::format("{}: ends before offset {}", display_path(name_), offset + out.size()));
+      return range_error(name_, bytes_.size(), offset, out.size());
     }
-    std::memcpy(out.data(), bytes_.data() + offset, out.size());
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
     return {};
   }
 
@@ -60,7 +71,9 @@ class FdSink final : public ByteSink {
  public:
   FdSink(Sys& sys, int fd, std::string name) : sys_(sys), fd_(fd), name_(std::move(name)) {}
   Result<> write(ByteView bytes) override {
-    if (const int error = write_full(sys_, fd_, bytes)) return fail(errno_error(error, name_ + ": cannot write"));
+    if (const int error = write_full(sys_, fd_, bytes)) {
+      return fail(errno_error(error, display_path(name_) + ": cannot write"));
+    }
     return {};
   }
 
@@ -78,10 +91,14 @@ std::string temporary_directory() {
 // Opens a file that vanishes when it is closed.
 SysResult<int> open_unnamed(Sys& sys, const std::string& directory) {
   auto opened = sys.openat(AT_FDCWD, directory.c_str(), O_TMPFILE | O_RDWR | O_EXCL, 0600);
-  if (opened || (opened.error != EOPNOTSUPP && opened.error != EISDIR)) return opened;
-  const std::string path = fmt::format("{}/.mmh-spool-{}.tmp", directory, ::getpid());
-  opened = sys.openat(AT_FDCWD, path.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600);
-  if (opened) sys.unlinkat(AT_FDCWD, path.c_str(), 0);
+  if (opened) return opened;
+  // Whatever the reason was, it either does not hold for a file with a name or comes back as its error.
+  opened.error = with_temporary_name("spool", [&](const std::string& name) {
+    const std::string path = fmt::format("{}/{}", directory, name);
+    opened = sys.openat(AT_FDCWD, path.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600);
+    if (opened) sys.unlinkat(AT_FDCWD, path.c_str(), 0);
+    return opened.error;
+  });
   return opened;
 }
 
@@ -109,21 +126,24 @@ std::unique_ptr<RandomAccessSource> memory_source(ByteView bytes, std::string na
   return std::make_unique<MemorySource>(bytes, std::move(name));
 }
 
-Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::string name) {
+Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::string name, const CancelFlag* cancel) {
   const std::string directory = temporary_directory();
   const auto opened = open_unnamed(sys, directory);
   if (!opened) {
-    return fail(errno_error(opened.error, display_path(directory) + ": cannot make a temporary file for " + name));
+    return fail(errno_error(opened.error, display_path(directory) + ": cannot make a temporary file for " +
+                                              display_path(name) + " (choose another place with TMPDIR)"));
   }
   Fd spool(sys, opened.value);
   Buffer buffer(kSpoolBufferSize);
   std::uint64_t size = 0;
   for (;;) {
+    MMH_TRY(check_cancelled(cancel));
     const auto got = read_full(sys, fd, buffer);
-    if (!got) return fail(errno_error(got.error, fmt::format("{}: cannot read at offset {}", name, size)));
+    if (!got)
+      return fail(errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(name), size)));
     if (const int error = write_full(sys, spool.get(), ByteView(buffer).first(got.value))) {
       return fail(errno_error(error, fmt::format("{}: cannot spool {} (choose another place with TMPDIR)",
-                                                 display_path(directory), name)));
+                                                 display_path(directory), display_path(name))));
     }
     size += got.value;
     if (got.value < buffer.size()) break;
@@ -179,35 +199,11 @@ int pwrite_full(Sys& sys, int fd, ByteView in, std::uint64_t offset) {
 }
 
 namespace {
-// The size of the UTF-8 sequence at the front of `text` if it is well-formed and printable, else 0.
-std::size_t printable_prefix(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = at(0);
-  if (first >= 0x20 && first < 0x7f) return first == '\\' ? 0 : 1;
-  std::size_t size = 0;
-  std::uint32_t value = 0;
-  if (first >= 0xc2 && first < 0xe0) {
-    size = 2;
-    value = first & 0x1f;
-  } else if (first >= 0xe0 && first < 0xf0) {
-    size = 3;
-    value = first & 0x0f;
-  } else if (first >= 0xf0 && first < 0xf5) {
-    size = 4;
-    value = first & 0x07;
-  } else {
-    return 0;
-  }
-  if (text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((at(i) & 0xc0) != 0x80) return 0;
-    value = value << 6 | (at(i) & 0x3f);
-  }
-  constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (value < kLeast[size] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return 0;
-  // C1 controls and directional overrides could make a terminal show something else.
-  if (value < 0xa0 || (value >= 0x202a && value <= 0x202e) || (value >= 0x2066 && value <= 0x2069)) return 0;
-  return size;
+// Controls and directional overrides could make a terminal show something else than the name.
+bool is_printable(std::uint32_t character) {
+  if (character < 0x20 || (character >= 0x7f && character < 0xa0)) return false;
+  return !(character >= 0x200b && character <= 0x200f) && !(character >= 0x2028 && character <= 0x202e) &&
+         !(character >= 0x2066 && character <= 0x2069) && character != 0x61c && character != 0xfeff;
 }
 }  // namespace
 
@@ -215,16 +211,18 @@ std::string display_path(std::string_view path) {
   std::string shown;
   shown.reserve(path.size());
   while (!path.empty()) {
-    if (const std::size_t size = printable_prefix(path); size > 0) {
-      shown += path.substr(0, size);
-      path.remove_prefix(size);
-    } else if (path[0] == '\\') {
-      shown += "\\\\";
-      path.remove_prefix(1);
-    } else {
-      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(path[0]));
-      path.remove_prefix(1);
+    const auto character = first_utf8_character(path);
+    const std::size_t size = std::max<std::size_t>(character.size, 1);
+    for (const char byte : path.substr(0, size)) {
+      if (character.value == '\\') {
+        shown += "\\\\";
+      } else if (character.size > 0 && is_printable(character.value)) {
+        shown += byte;
+      } else {
+        shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      }
     }
+    path.remove_prefix(size);
   }
   return shown;
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -25,9 +26,16 @@ auto repeat(Call call) {
 
 int error_of(int value) { return value < 0 ? errno : 0; }
 
-SysResult<std::size_t> counted(ssize_t value) {
-  if (value < 0) return {0, errno};
-  return {static_cast<std::size_t>(value), 0};
+// Standard streams may be non-blocking because another program that shares them wants it so; nobody here does.
+template <class Call>
+SysResult<std::size_t> transferred(int fd, short event, Call call) {
+  for (;;) {
+    const ssize_t value = repeat(call);
+    if (value >= 0) return {static_cast<std::size_t>(value), 0};
+    if (errno != EAGAIN) return {0, errno};
+    pollfd waited{fd, event, 0};
+    if (repeat([&] { return ::poll(&waited, 1, -1); }) < 0) return {0, errno};
+  }
 }
 
 SysResult<int> opened(int fd) {
@@ -74,11 +82,17 @@ SysResult<int> walk_beneath(int dir, std::string_view path, int flags, mode_t mo
       errno = EXDEV;
     } else {
       fd = repeat([&] {
-        return ::openat(current, name.c_str(), last ? flags | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-                        mode);
+        return ::openat(current, name.c_str(),
+                        last ? flags | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, mode);
       });
     }
-    const int error = errno;
+    int error = fd < 0 ? errno : 0;
+    struct stat info{};
+    // The kernel calls a link on the way "not a directory" here, and ELOOP where it resolves the whole path.
+    if (error == ENOTDIR && ::fstatat(current, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(info.st_mode)) {
+      error = ELOOP;
+    }
     if (current != dir) ::close(current);
     if (fd < 0) return {-1, error};
     if (last) return {fd, 0};
@@ -96,7 +110,8 @@ SysResult<int> Sys::openat(int dir, const char* path, int flags, mode_t mode) {
 SysResult<int> Sys::openat_beneath(int dir, const char* path, int flags, mode_t mode) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
-  how.mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0;
+  // openat2 refuses a mode where none is used. O_TMPFILE has the bit of O_DIRECTORY in it.
+  how.mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? mode : 0;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   for (int tries = 0;; ++tries) {
     const auto fd = static_cast<int>(::syscall(SYS_openat2, dir, path, &how, sizeof how));
@@ -111,19 +126,19 @@ SysResult<int> Sys::openat_beneath(int dir, const char* path, int flags, mode_t 
 void Sys::close(int fd) { ::close(fd); }
 
 SysResult<std::size_t> Sys::read(int fd, Bytes out) {
-  return counted(repeat([&] { return ::read(fd, out.data(), out.size()); }));
+  return transferred(fd, POLLIN, [&] { return ::read(fd, out.data(), out.size()); });
 }
 
 SysResult<std::size_t> Sys::pread(int fd, Bytes out, std::uint64_t offset) {
-  return counted(repeat([&] { return ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset)); }));
+  return transferred(fd, POLLIN, [&] { return ::pread(fd, out.data(), out.size(), static_cast<off_t>(offset)); });
 }
 
 SysResult<std::size_t> Sys::write(int fd, ByteView in) {
-  return counted(repeat([&] { return ::write(fd, in.data(), in.size()); }));
+  return transferred(fd, POLLOUT, [&] { return ::write(fd, in.data(), in.size()); });
 }
 
 SysResult<std::size_t> Sys::pwrite(int fd, ByteView in, std::uint64_t offset) {
-  return counted(repeat([&] { return ::pwrite(fd, in.data(), in.size(), static_cast<off_t>(offset)); }));
+  return transferred(fd, POLLOUT, [&] { return ::pwrite(fd, in.data(), in.size(), static_cast<off_t>(offset)); });
 }
 
 SysResult<std::uint64_t> Sys::lseek(int fd, std::int64_t offset, int whence) {
@@ -132,7 +147,9 @@ SysResult<std::uint64_t> Sys::lseek(int fd, std::int64_t offset, int whence) {
   return {static_cast<std::uint64_t>(at), 0};
 }
 
-int Sys::fsync(int fd) { return error_of(repeat([&] { return ::fsync(fd); })); }
+int Sys::fsync(int fd) {
+  return error_of(repeat([&] { return ::fsync(fd); }));
+}
 
 int Sys::ftruncate(int fd, std::uint64_t size) {
   return error_of(repeat([&] { return ::ftruncate(fd, static_cast<off_t>(size)); }));
@@ -144,19 +161,19 @@ int Sys::fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t length)
 }
 
 SysResult<struct stat> Sys::fstat(int fd) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) < 0) return {{}, errno};
   return {info, 0};
 }
 
 SysResult<struct stat> Sys::fstatat(int dir, const char* path, int flags) {
-  struct stat info {};
+  struct stat info{};
   if (::fstatat(dir, path, &info, flags) < 0) return {{}, errno};
   return {info, 0};
 }
 
 SysResult<std::vector<DirectoryName>> Sys::list_directory(int fd) {
-  const int copy = ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int copy = repeat([&] { return ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (copy < 0) return {{}, errno};
   DIR* const stream = ::fdopendir(copy);
   if (stream == nullptr) {
@@ -200,8 +217,7 @@ int Sys::mknodat(int dir, const char* path, mode_t mode, dev_t device) {
 }
 int Sys::unlinkat(int dir, const char* path, int flags) { return error_of(::unlinkat(dir, path, flags)); }
 int Sys::renameat(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
-  return error_of(flags == 0 ? ::renameat(from_dir, from, to_dir, to)
-                             : ::renameat2(from_dir, from, to_dir, to, flags));
+  return error_of(flags == 0 ? ::renameat(from_dir, from, to_dir, to) : ::renameat2(from_dir, from, to_dir, to, flags));
 }
 
 int Sys::fchmod(int fd, mode_t mode) { return error_of(::fchmod(fd, mode)); }

@@ -1,6 +1,7 @@
 #pragma once
 // Byte spans and little-endian access.
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,9 @@ using Bytes = std::span<std::byte>;
 /// An allocator whose vector leaves new trivial elements uninitialised: a buffer about to be filled costs no memset.
 template <class T>
 struct DefaultInitAllocator : std::allocator<T> {
+  DefaultInitAllocator() = default;
+  template <class U>
+  explicit(false) DefaultInitAllocator(const DefaultInitAllocator<U>& /*other*/) noexcept {}
   template <class U>
   struct rebind {
     using other = DefaultInitAllocator<U>;
@@ -37,10 +41,30 @@ struct DefaultInitAllocator : std::allocator<T> {
 using Buffer = std::vector<std::byte, DefaultInitAllocator<std::byte>>;
 
 inline ByteView as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-inline std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+/// Appends `bytes`, which must not be part of `out`. Faster than out.insert(): with an allocator that is not its own,
+/// libstdc++ inserts, and moves to a larger block, byte by byte.
+inline void append(Buffer& out, ByteView bytes) {
+  if (bytes.empty()) return;
+  const std::size_t before = out.size();
+  if (bytes.size() > out.capacity() - before) {
+    Buffer grown;
+    grown.reserve(std::max(before + bytes.size(), 2 * out.capacity()));
+    grown.resize(before);
+    if (before > 0) std::memcpy(grown.data(), out.data(), before);
+    out.swap(grown);
+  }
+  out.resize(before + bytes.size());
+  std::memcpy(out.data() + before, bytes.data(), bytes.size());
 }
-inline void append(Buffer& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+
+/// A copy of `bytes`; the fast way to make a Buffer of a view.
+inline Buffer copy_of(ByteView bytes) {
+  Buffer copy;
+  append(copy, bytes);
+  return copy;
+}
 
 /// Reads an integer stored little-endian. Requires: in.size() >= sizeof(T).
 template <class T>

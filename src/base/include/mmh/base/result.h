@@ -37,15 +37,16 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected<Error>(
 
 /// MMH_TRY(expression): returns the error of a Result<> from the enclosing function, or goes on.
 #define MMH_TRY(...) MMH_TRY_INNER(MMH_CONCAT(mmh_try_, __COUNTER__), __VA_ARGS__)
-#define MMH_TRY_INNER(temporary, ...)                                                              \
-  do {                                                                                             \
-    if (auto temporary = (__VA_ARGS__); !temporary) [[unlikely]]                                   \
-      return ::mmh::fail(std::move(temporary).error());                                            \
+#define MMH_TRY_INNER(temporary, ...)                            \
+  do {                                                           \
+    if (auto temporary = (__VA_ARGS__); !temporary) [[unlikely]] \
+      return ::mmh::fail(std::move(temporary).error());          \
   } while (false)
 
 /// MMH_LET(declaration, expression): declares the value of a Result<T>, or returns its error.
 #define MMH_LET(declaration, ...) MMH_LET_INNER(MMH_CONCAT(mmh_let_, __COUNTER__), declaration, __VA_ARGS__)
-#define MMH_LET_INNER(temporary, declaration, ...)                                \
-  auto temporary = (__VA_ARGS__);                                                 \
-  if (!temporary) [[unlikely]] return ::mmh::fail(std::move(temporary).error());  \
+#define MMH_LET_INNER(temporary, declaration, ...)    \
+  auto temporary = (__VA_ARGS__);                     \
+  if (!temporary) [[unlikely]]                        \
+    return ::mmh::fail(std::move(temporary).error()); \
   declaration = *std::move(temporary)

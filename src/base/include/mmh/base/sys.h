@@ -1,5 +1,6 @@
 #pragma once
-// The seam to the operating system: every file operation of MMH goes through Sys, so that tests can make any of them fail.
+// The seam to the operating system: every file operation of MMH goes through Sys, so that tests can make any of them
+// fail.
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -14,7 +15,8 @@
 
 namespace mmh {
 
-/// Either a system call's value or its errno. Kept apart from Result<>: the caller knows the path and writes the message.
+/// Either a system call's value or its errno. Kept apart from Result<>: the caller knows the path and writes the
+/// message.
 template <class T>
 struct SysResult {
   T value{};
@@ -28,14 +30,18 @@ struct DirectoryName {
   unsigned char type = DT_UNKNOWN;
 };
 
-/// System calls, one method each, with the semantics of the call it names unless said otherwise. Calls interrupted by a
-/// signal are repeated. Short reads and writes are passed on. Methods may run on any thread. `dir` may be AT_FDCWD.
+/// System calls, one method each, with the semantics of the call it names unless said otherwise. Opening, reading,
+/// writing and syncing are repeated when a signal interrupts them; reads and writes wait where a descriptor is
+/// non-blocking. Short reads and writes are passed on. Descriptors are close-on-exec. Methods may run on any thread.
+/// `dir` may be AT_FDCWD.
 class Sys {
  public:
   virtual ~Sys() = default;
 
   virtual SysResult<int> openat(int dir, const char* path, int flags, mode_t mode = 0);
-  /// openat2(2) with RESOLVE_ flags; where the kernel lacks it, walks the path component by component with O_NOFOLLOW.
+  /// openat2(2) that stays beneath `dir` and follows no link: EXDEV for a path that leads out, ELOOP for a link on it.
+  /// Where the kernel lacks openat2, walks the path component by component, and refuses any ".." and a trailing "/"
+  /// (EXDEV).
   virtual SysResult<int> openat_beneath(int dir, const char* path, int flags, mode_t mode = 0);
   virtual void close(int fd);
   virtual SysResult<std::size_t> read(int fd, Bytes out);
@@ -62,6 +68,7 @@ class Sys {
   virtual int renameat(int from_dir, const char* from, int to_dir, const char* to, unsigned flags = 0);
 
   virtual int fchmod(int fd, mode_t mode);
+  /// Follows a final symlink: only for paths whose last component the caller knows, such as /proc/self/fd/N.
   virtual int fchmodat(int dir, const char* path, mode_t mode);
   /// fchownat(2) with AT_SYMLINK_NOFOLLOW.
   virtual int lchownat(int dir, const char* path, uid_t uid, gid_t gid);

@@ -1,6 +1,7 @@
 #pragma once
 // A small thread pool whose waiting caller helps: with one thread everything runs on the caller, in order.
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -12,23 +13,25 @@
 namespace mmh {
 
 /// Runs tasks on `threads - 1` workers and on whoever waits. Tasks start in submission order.
-/// The serial stages of a pipeline (ordering, deduplication, writing) stay on the calling thread, which pops tasks in the
-/// order it pushed them; so results never depend on the number of threads. Tasks must not throw and must not wait for
-/// tasks themselves.
+/// The serial stages of a pipeline (ordering, deduplication, writing) stay on the calling thread, which pops tasks in
+/// the order it pushed them; so results never depend on the number of threads. Tasks must not throw and must not wait
+/// for tasks themselves.
 class TaskPool {
  public:
   /// A submitted task; wait() for it through the pool.
   class Task {
     friend class TaskPool;
     std::function<void()> work_;
-    enum class State { queued, running, done } state_ = State::queued;  // guarded by the pool's mutex
+    std::atomic<bool> done_{false};  // written under the pool's mutex
+    bool awaited_ = false;           // guarded by the pool's mutex
   };
   using Handle = std::shared_ptr<Task>;
 
-  /// `threads` >= 1 counts the caller. Where that is every processor this process may use, each thread is bound to one of
-  /// them (the caller until the pool goes): some kernels pack unbound threads onto one processor.
+  /// `threads` >= 1 counts the caller; where the system gives fewer, threads() tells. Where that is every processor
+  /// this process may use, each thread is bound to one of them (the caller until the pool goes): some kernels pack
+  /// unbound threads onto one processor.
   explicit TaskPool(unsigned threads);
-  /// Waits for running tasks; queued tasks that nobody waited for are dropped.
+  /// Waits for running tasks; queued tasks that nobody waited for are dropped. No thread may be in wait().
   ~TaskPool();
   TaskPool(const TaskPool&) = delete;
   TaskPool& operator=(const TaskPool&) = delete;
@@ -40,17 +43,21 @@ class TaskPool {
 
  private:
   void work_loop();
-  void run(std::unique_lock<std::mutex>& lock, const Handle& task);
+  void run_next(std::unique_lock<std::mutex>& lock) noexcept;
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  // Two conditions, so that a wake-up meant for a worker never goes to a caller that has no use for it.
+  std::condition_variable work_there_;
+  std::condition_variable task_done_;
+  unsigned idle_workers_ = 0;     // in work_there_.wait()
+  unsigned blocked_callers_ = 0;  // in task_done_.wait()
   std::deque<Handle> queue_;
   bool stopping_ = false;
   std::vector<std::size_t> caller_processors_;  // to restore; empty where the caller was not bound
   std::vector<std::jthread> workers_;
 };
 
-/// Processors that this process may use (its affinity mask, not the machine's count); at least 1.
+/// Processors that this process may use: its affinity mask, or less where its control group has a quota; at least 1.
 unsigned available_processors();
 
 }  // namespace mmh
