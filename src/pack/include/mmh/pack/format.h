@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "mmh/base/bytes.h"
 #include "mmh/base/result.h"
@@ -17,6 +19,7 @@ inline constexpr std::size_t kFooterSize = 64;
 inline constexpr std::uint64_t kIndexPageEntries = 1024;  ///< Blocks that a full index page lists.
 /// Most stored bytes of one block: the largest frame.
 inline constexpr std::uint64_t kStoredSizeMax = (std::uint64_t{64} << 20) + 64;
+inline constexpr std::uint64_t kPackSizeMax = ~std::uint64_t{0} >> 1;  ///< Offsets are below 2^63, as POSIX has them.
 
 /// Feature bits a reader must know to read a pack. None is in use yet; the names are for messages.
 enum Feature : std::uint64_t {
@@ -34,7 +37,7 @@ enum class BlockType : std::uint16_t {
   manifest = 4,  ///< A manifest page.
   index = 5,     ///< A page of the block index.
   trailer = 6,
-  parity = 7,     // 7 to 9 are reserved for later work; readers pass over them
+  parity = 7,  // 7 to 9 are reserved for later work; readers pass over them
   signature = 8,
   key = 9,
 };
@@ -59,18 +62,20 @@ struct BlockHeader {
   bool operator==(const BlockHeader&) const = default;
 };
 inline constexpr std::uint64_t kUnnumbered = ~std::uint64_t{0};
-void write_block_header(const BlockHeader& header, Bytes out);
-/// Errors: corrupt. Does not look at the offset field's truth.
+void write_block_header(const BlockHeader& header, Bytes out);  ///< Requires: out.size() == kBlockHeaderSize.
+/// Errors: corrupt. Sizes are within the format's limits; whether the offset field is true is for the caller to see.
 Result<BlockHeader> parse_block_header(ByteView in);
-/// The offset of the first place in `in`, from `from` on, where a block header's magic stands; nothing when there is none.
+/// The offset of the first place in `in`, from `from` on, where a block header's magic stands; nothing when there is
+/// none.
 std::optional<std::size_t> find_block_magic(ByteView in, std::size_t from = 0);
 
 /// The last bytes of a pack: where its two trailer copies are.
 struct Footer {
-  std::uint64_t offset = 0;  ///< Of the footer itself.
+  std::uint64_t offset = 0;            ///< Of the footer itself.
   std::uint64_t trailers[2] = {0, 0};  ///< Offsets of the block headers of the two trailer copies.
 };
-void write_footer(const Footer& footer, Bytes out);
+void write_footer(const Footer& footer, Bytes out);  ///< Requires: out.size() == kFooterSize.
+/// Errors: corrupt. Whether the offset field is true is for the caller to see.
 Result<Footer> parse_footer(ByteView in);
 
 }  // namespace mmh::pack

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "mmh/base/files.h"
@@ -21,6 +21,7 @@ struct BlockInfo {
   std::uint64_t stored_size = 0;
   std::uint64_t raw_size = 0;
   hash::Digest hash;
+  bool operator==(const BlockInfo&) const = default;
 };
 
 /// Where an index page is.
@@ -28,7 +29,9 @@ struct IndexPage {
   std::uint64_t first_number = 0;
   BlockInfo block;
 };
+/// Requires: blocks.size() <= kIndexPageEntries.
 Buffer write_index_page(std::uint64_t first_number, std::span<const BlockInfo> blocks);
+/// Errors: corrupt (not canonical, another first number, no entries or too many, sizes beyond the format's limits).
 Result<std::vector<BlockInfo>> parse_index_page(ByteView raw, std::uint64_t first_number);
 
 /// The trailer: all that a reader needs to start.
@@ -40,34 +43,38 @@ struct Trailer {
   unsigned height = 0;
   std::uint64_t block_count = 0;
   std::vector<IndexPage> index;
-  std::uint64_t generation = 0;         ///< Times appended to.
-  std::uint64_t previous_trailer = 0;   ///< Offset of the trailer that this one supersedes; 0: none.
-  std::string writer;                   ///< "mmh 0.1.0".
-  std::vector<std::string> libraries;   ///< What the bytes depend on, such as "zstd 1.5.4".
-  int level = 0;                        ///< For information only.
+  std::uint64_t generation = 0;        ///< Times appended to.
+  std::uint64_t previous_trailer = 0;  ///< Offset of the trailer that this one supersedes; 0: none.
+  std::string writer;                  ///< "mmh 0.1.0".
+  std::vector<std::string> libraries;  ///< What the bytes depend on, such as "zstd 1.5.4".
+  int level = 0;                       ///< For information only.
 };
 Buffer write_trailer(const Trailer& trailer);
+/// Errors: corrupt, unsupported (newer version, unknown features: named).
 Result<Trailer> parse_trailer(ByteView raw);
 
-/// Appends blocks to a sink and remembers their index entries. Frames come encoded and hashed (any thread may do that); this
-/// class only orders and writes them. Not thread-safe.
+/// Appends blocks to a sink and remembers their index entries. Frames come encoded and hashed (any thread may do that);
+/// this class only orders and writes them. Not thread-safe.
 class PackFileWriter {
  public:
   /// A new pack: writes the header.
   static Result<std::unique_ptr<PackFileWriter>> create(ByteSink& sink);
-  /// Goes on behind an existing pack of `size` bytes, whose blocks are `existing`.
+  /// Goes on behind an existing pack of `size` bytes. `tail_blocks`: the last block_count % kIndexPageEntries blocks of
+  /// it, whose index page is not full and will be written anew.
   static std::unique_ptr<PackFileWriter> resume(ByteSink& sink, std::uint64_t size, const Trailer& old_trailer,
                                                 std::uint64_t old_trailer_offset, std::vector<BlockInfo> tail_blocks);
 
-  /// Writes a numbered block and gives its number. `hash` is BLAKE3 of `frame`.
+  /// Writes a numbered block and gives its number. `hash` is BLAKE3 of `frame`. Errors: limit, and what the sink
+  /// returns; after an error the pack is lost and nothing may be written any more.
   Result<std::uint64_t> add_block(BlockType type, ByteView frame, std::uint64_t raw_size, const hash::Digest& hash);
-  /// Writes index, both trailer copies and the footer. `trailer` comes with root, top, height, writer, libraries, level.
+  /// Writes index, both trailer copies and the footer, the latter three by a single write. `trailer` comes with root,
+  /// top, height, writer, libraries, level.
   Result<Trailer> finish(Trailer trailer);
   std::uint64_t bytes_written() const { return offset_; }
   std::uint64_t next_number() const { return next_number_; }
 
  private:
-  PackFileWriter(ByteSink& sink) : sink_(sink) {}
+  explicit PackFileWriter(ByteSink& sink) : sink_(sink) {}
   Result<BlockInfo> write_block(BlockType type, std::uint64_t number, ByteView frame, std::uint64_t raw_size,
                                 const hash::Digest& hash);
   Result<> flush_index_page();

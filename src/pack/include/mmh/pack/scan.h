@@ -1,0 +1,37 @@
+#pragma once
+// Finds blocks by their headers alone: what is left of a pack whose index or trailer is gone. A header counts only
+// where its own offset field says it is, so that a pack stored inside a pack is not taken for part of it.
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "mmh/base/files.h"
+#include "mmh/base/result.h"
+#include "mmh/pack/format.h"
+
+namespace mmh::pack {
+
+/// Told of bytes done of bytes in all.
+using ProgressSink = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Every block that is whole (header, and payload that matches its hash), in order of offsets; blocks do not overlap.
+/// Memory is bounded by the blocks found. Errors: io, limit (a hostile file with more false headers than can be looked
+/// into).
+Result<std::vector<BlockHeader>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress = {});
+
+/// The first whole block header that lies within [from, to) and whose payload ends within the file. The payload is not
+/// looked at. Errors: io.
+Result<std::optional<BlockHeader>> next_block_header(const RandomAccessSource& source, std::uint64_t from,
+                                                     std::uint64_t to);
+
+/// The last such header of a trailer that begins before `before`.
+Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource& source, std::uint64_t before);
+
+/// The whole header at exactly `offset`, its payload within the file. Errors: corrupt (none there), io.
+Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint64_t offset);
+
+/// Whether the payload of `header` matches its hash. Errors: io, corrupt (the file has shrunk).
+Result<bool> payload_matches(const RandomAccessSource& source, const BlockHeader& header);
+
+}  // namespace mmh::pack

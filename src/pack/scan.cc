@@ -1,0 +1,124 @@
+#include "mmh/pack/scan.h"
+
+#include <algorithm>
+#include <array>
+
+#include "mmh/base/checked.h"
+#include "mmh/hash/blake3.h"
+
+namespace mmh::pack {
+
+namespace {
+constexpr std::uint64_t kWindow = 1 << 20;
+constexpr std::uint64_t kHashPiece = 512 << 10;
+
+// The header in `window`, which was read from `base` on, at `base + at`, if it is whole and says it stands there.
+std::optional<BlockHeader> header_in(ByteView window, std::uint64_t base, std::size_t at, std::uint64_t file_size) {
+  const auto parsed = parse_block_header(window.subspan(at));
+  if (!parsed || parsed->offset != base + at) return std::nullopt;
+  if (!range_within(parsed->offset + kBlockHeaderSize, parsed->stored_size, file_size)) return std::nullopt;
+  return *parsed;
+}
+}  // namespace
+
+Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint64_t offset) {
+  if (!range_within<std::uint64_t>(offset, kBlockHeaderSize, source.size())) {
+    return fail(Errc::corrupt, "a block header is cut short");
+  }
+  std::array<std::byte, kBlockHeaderSize> bytes;
+  MMH_TRY(source.read_at(offset, bytes));
+  MMH_LET(const BlockHeader header, parse_block_header(bytes));
+  if (header.offset != offset) return fail(Errc::corrupt, "a block header belongs elsewhere");
+  if (!range_within(offset + kBlockHeaderSize, header.stored_size, source.size())) {
+    return fail(Errc::corrupt, "a block is cut short");
+  }
+  return header;
+}
+
+Result<bool> payload_matches(const RandomAccessSource& source, const BlockHeader& header) {
+  hash::Blake3 state;
+  Buffer piece(std::min(header.stored_size, kHashPiece));
+  for (std::uint64_t done = 0; done < header.stored_size; done += piece.size()) {
+    piece.resize(std::min(header.stored_size - done, kHashPiece));
+    MMH_TRY(source.read_at(header.offset + kBlockHeaderSize + done, piece));
+    state.update(piece);
+  }
+  return state.finish() == header.hash;
+}
+
+Result<std::optional<BlockHeader>> next_block_header(const RandomAccessSource& source, std::uint64_t from,
+                                                     std::uint64_t to) {
+  const std::uint64_t size = source.size();
+  if (size < kBlockHeaderSize) return std::nullopt;
+  to = std::min(to, size - kBlockHeaderSize + 1);
+  Buffer window;
+  while (from < to) {
+    // The last header that may begin in this window is read whole.
+    const std::uint64_t starts = std::min(kWindow, to - from);
+    window.resize(starts + kBlockHeaderSize - 1);
+    MMH_TRY(source.read_at(from, window));
+    for (auto at = find_block_magic(window); at && *at < starts; at = find_block_magic(window, *at + 1)) {
+      if (const auto header = header_in(window, from, *at, size)) return header;
+    }
+    from += starts;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource& source, std::uint64_t before) {
+  const std::uint64_t size = source.size();
+  if (size < kBlockHeaderSize) return std::nullopt;
+  before = std::min(before, size - kBlockHeaderSize + 1);
+  Buffer window;
+  while (before > 0) {
+    const std::uint64_t starts = std::min(kWindow, before);
+    const std::uint64_t base = before - starts;
+    window.resize(starts + kBlockHeaderSize - 1);
+    MMH_TRY(source.read_at(base, window));
+    std::optional<BlockHeader> last;
+    for (auto at = find_block_magic(window); at && *at < starts; at = find_block_magic(window, *at + 1)) {
+      const auto header = header_in(window, base, *at, size);
+      if (header && header->type == BlockType::trailer) last = header;
+    }
+    if (last) return last;
+    before = base;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<BlockHeader>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress) {
+  const std::uint64_t size = source.size();
+  // Real damage wastes at most the damaged blocks' bytes. Headers made to claim the same bytes again and again would
+  // make the scan quadratic, so what may be hashed in vain is bounded.
+  const std::uint64_t waste_max = 4 * std::min(size, kPackSizeMax / 8) + (std::uint64_t{256} << 20);
+  std::uint64_t waste = 0;
+  std::vector<BlockHeader> blocks;
+  std::uint64_t from = 0;
+  for (;;) {
+    if (progress) progress(from, size);
+    // Behind a whole block the next one usually stands at once.
+    std::optional<BlockHeader> header;
+    if (auto there = block_header_at(source, from)) {
+      header = *there;
+    } else if (there.error().code != Errc::corrupt) {
+      return fail(std::move(there).error());
+    } else {
+      MMH_LET(header, next_block_header(source, from, size));
+    }
+    if (!header) break;
+    MMH_LET(const bool whole, payload_matches(source, *header));
+    if (whole) {
+      blocks.push_back(*header);
+      from = header->offset + kBlockHeaderSize + header->stored_size;
+      continue;
+    }
+    waste += header->stored_size;
+    if (waste > waste_max)
+      return fail(Errc::limit, source.name() + ": too many false block headers; not an honest pack");
+    from = header->offset + 1;
+  }
+  if (progress) progress(size, size);
+  return blocks;
+}
+
+}  // namespace mmh::pack
