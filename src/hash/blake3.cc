@@ -32,8 +32,6 @@ namespace {
 
 using namespace detail;
 
-constexpr std::size_t kBlocksPerChunk = kBlake3ChunkSize / kBlockSize;
-
 /// The last compression of a node, held back until it is known whether the node is the root.
 struct Node {
   ChainingValue value;

@@ -10,6 +10,7 @@
 namespace mmh::hash::detail {
 
 inline constexpr std::size_t kBlockSize = 64;
+inline constexpr std::size_t kBlocksPerChunk = kBlake3ChunkSize / kBlockSize;
 /// Most inputs that one pass of the widest kernel takes; the tree is walked in groups of this many nodes.
 inline constexpr std::size_t kLanesMax = 16;
 
@@ -43,7 +44,7 @@ struct Inputs {
   std::size_t count;
   std::size_t blocks;  ///< Of one input; at least 1.
   std::uint64_t counter;
-  std::uint64_t counter_step;  ///< From one input to the next: 1 for chunks, 0 for parents.
+  std::uint64_t counter_step;  ///< From one input to the next: 1 for chunks, 0 for parents, nothing else.
   std::uint32_t flags;
   std::uint32_t flags_first;  ///< Added for the first block of each input.
   std::uint32_t flags_last;   ///< Added for the last block of each input.

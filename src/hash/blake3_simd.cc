@@ -52,20 +52,43 @@ HWY_INLINE Vec<D> same_blocks(D d, const std::uint8_t* table) {
 alignas(16) inline constexpr std::uint8_t kRotate16[16] = {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13};
 alignas(16) inline constexpr std::uint8_t kRotate8[16] = {1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12};
 
-/// Rotations by whole bytes are one byte shuffle, except where there is a true rotation.
-template <int kBits, class D>
-HWY_INLINE Vec<D> rotate_right(D d, Vec<D> v) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  (void)d;
-  return hn::RotateRight<kBits>(v);
-#else
-  if constexpr (kBits == 16 || kBits == 8) {
-    return hn::TableLookupBytes(v, same_blocks(d, kBits == 16 ? kRotate16 : kRotate8));
-  } else {
-    return hn::RotateRight<kBits>(v);
+/// Rotates words; by whole bytes with one byte shuffle, except where there is a true rotation.
+template <class D>
+class Rotate {
+ public:
+  explicit HWY_INLINE Rotate(D d) {
+    hn::Store(hn::LoadDup128(kD8, kRotate16), kD8, by16_);
+    hn::Store(hn::LoadDup128(kD8, kRotate8), kD8, by8_);
+    (void)d;
   }
+
+  template <int kBits>
+  HWY_INLINE Vec<D> right(Vec<D> v) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+    return hn::RotateRight<kBits>(v);
+#else
+    if constexpr (kBits == 16) return shuffle(v, by16_);
+    if constexpr (kBits == 8) return shuffle(v, by8_);
+    return hn::RotateRight<kBits>(v);
 #endif
-}
+  }
+
+ private:
+  static constexpr hn::Repartition<std::uint8_t, D> kD8{};
+  using Table = std::uint8_t[sizeof(Vec<D>)];
+
+  HWY_INLINE Vec<D> shuffle(Vec<D> v, Table& table) {
+#if HWY_ARCH_X86
+    // The state alone fills the sixteen registers of x86 before AVX-512. Believing that the table may have changed, the
+    // compiler reads it as a memory operand, instead of holding it in a register and spilling the state: 15 % faster.
+    asm("" : "+m"(table));
+#endif
+    return hn::TableLookupBytes(v, hn::BitCast(D(), hn::Load(kD8, table)));
+  }
+
+  alignas(64) Table by16_;
+  alignas(64) Table by8_;
+};
 
 // ---- columns
 
@@ -95,12 +118,39 @@ HWY_INLINE Vec<D> load_blocks(D d, const std::byte* const* inputs, std::size_t s
   }
 }
 
+/// The same for two neighbouring quarters of a message block.
+template <class D>
+HWY_INLINE void load_block_pair(D d, const std::byte* const* inputs, std::size_t offset, Vec<D>& first,
+                                Vec<D>& second) {
+#if HWY_ARCH_X86 && HWY_MAX_BYTES >= 64
+  if constexpr (kLanesOf<D> == 16) {
+    // Two shuffles where four insertions would be needed for each.
+    const Lanes<8> half;
+    const auto load = [&](std::size_t i) HWY_ATTR {
+      return hn::LoadU(half, reinterpret_cast<const std::uint32_t*>(inputs[i] + offset));
+    };
+    const Vec<D> low = hn::Combine(d, load(4), load(0));
+    const Vec<D> high = hn::Combine(d, load(12), load(8));
+    first = Vec<D>{_mm512_shuffle_i32x4(low.raw, high.raw, 0x88)};
+    second = Vec<D>{_mm512_shuffle_i32x4(low.raw, high.raw, 0xDD)};
+    return;
+  }
+#endif
+  first = load_blocks(d, inputs, 4, offset);
+  second = load_blocks(d, inputs, 4, offset + 16);
+}
+
 /// Word w of the block at `offset` of every input becomes m[w].
 template <class D>
 HWY_INLINE void load_message(D d, const std::byte* const* inputs, std::size_t offset, Vec<D>* m) {
-  for (std::size_t quarter = 0; quarter < 4; ++quarter) {
-    for (std::size_t i = 0; i < 4; ++i) m[4 * quarter + i] = load_blocks(d, inputs + i, 4, offset + 16 * quarter);
-    transpose_blocks(d, m[4 * quarter], m[4 * quarter + 1], m[4 * quarter + 2], m[4 * quarter + 3]);
+#pragma GCC unroll 2
+  for (std::size_t half = 0; half < 2; ++half) {
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < 4; ++i) {
+      load_block_pair(d, inputs + i, offset + 32 * half, m[8 * half + i], m[8 * half + 4 + i]);
+    }
+    transpose_blocks(d, m[8 * half], m[8 * half + 1], m[8 * half + 2], m[8 * half + 3]);
+    transpose_blocks(d, m[8 * half + 4], m[8 * half + 5], m[8 * half + 6], m[8 * half + 7]);
   }
 }
 
@@ -116,56 +166,67 @@ HWY_INLINE void store_blocks(D d, Vec<D> v, ChainingValue* out, std::size_t offs
   }
 }
 
+/// Four independent mixes, step by step side by side, for each step waits for the one before it. The message words are
+/// added first, for b comes last.
 template <class D>
-HWY_INLINE void mix(D d, Vec<D>& a, Vec<D>& b, Vec<D>& c, Vec<D>& e, Vec<D> x, Vec<D> y) {
-  a = hn::Add(hn::Add(a, x), b);
-  e = rotate_right<16>(d, hn::Xor(e, a));
-  c = hn::Add(c, e);
-  b = rotate_right<12>(d, hn::Xor(b, c));
-  a = hn::Add(hn::Add(a, y), b);
-  e = rotate_right<8>(d, hn::Xor(e, a));
-  c = hn::Add(c, e);
-  b = rotate_right<7>(d, hn::Xor(b, c));
-}
-
-/// Four independent mixes, step by step side by side: each step waits for the one before it.
-template <class D>
-HWY_INLINE void mix4(D d, Vec<D>* v, std::size_t diagonal, const std::uint8_t* s, const Vec<D>* m) {
+HWY_INLINE void mix4(Vec<D>* v, std::size_t diagonal, const std::uint8_t* s, const Vec<D>* m, Rotate<D>& rotate) {
   const auto b = [=](std::size_t i) { return 4 + (i + diagonal) % 4; };
   const auto c = [=](std::size_t i) { return 8 + (i + 2 * diagonal) % 4; };
   const auto e = [=](std::size_t i) { return 12 + (i + 3 * diagonal) % 4; };
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < 4; ++i) v[i] = hn::Add(hn::Add(v[i], m[s[2 * i]]), v[b(i)]);
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) v[e(i)] = rotate_right<16>(d, hn::Xor(v[e(i)], v[i]));
+  for (std::size_t i = 0; i < 4; ++i) v[e(i)] = rotate.template right<16>(hn::Xor(v[e(i)], v[i]));
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < 4; ++i) v[c(i)] = hn::Add(v[c(i)], v[e(i)]);
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) v[b(i)] = rotate_right<12>(d, hn::Xor(v[b(i)], v[c(i)]));
+  for (std::size_t i = 0; i < 4; ++i) v[b(i)] = rotate.template right<12>(hn::Xor(v[b(i)], v[c(i)]));
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < 4; ++i) v[i] = hn::Add(hn::Add(v[i], m[s[2 * i + 1]]), v[b(i)]);
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) v[e(i)] = rotate_right<8>(d, hn::Xor(v[e(i)], v[i]));
+  for (std::size_t i = 0; i < 4; ++i) v[e(i)] = rotate.template right<8>(hn::Xor(v[e(i)], v[i]));
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < 4; ++i) v[c(i)] = hn::Add(v[c(i)], v[e(i)]);
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < 4; ++i) v[b(i)] = rotate_right<7>(d, hn::Xor(v[b(i)], v[c(i)]));
+  for (std::size_t i = 0; i < 4; ++i) v[b(i)] = rotate.template right<7>(hn::Xor(v[b(i)], v[c(i)]));
 }
 
-/// Hashes inputs.count <= Lanes(D) inputs; empty lanes repeat the last one.
+/// A run of inputs for one pass. No copy of Inputs, which would be read by wide loads that wait for its writer's narrow
+/// stores.
+struct Run {
+  HWY_INLINE Run(const Inputs& inputs, std::size_t begin, std::size_t size)
+      : stride(inputs.blocks * kBlockSize),
+        data(inputs.data + begin * stride),
+        count(size),
+        counter(inputs.counter + begin * inputs.counter_step) {}
+
+  /// Where input `lane` begins; lanes beyond the last input repeat it.
+  HWY_INLINE const std::byte* lane(std::size_t lane) const {
+    return data + HWY_MIN(lane * stride, (count - 1) * stride);
+  }
+
+  std::size_t stride;
+  const std::byte* data;
+  std::size_t count;
+  std::uint64_t counter;
+};
+
+/// Hashes `count` inputs from number `begin` on. Requires: 0 < count <= kLanesOf<D>.
 template <class D>
-HWY_NOINLINE void hash_columns(D d, const ChainingValue& key, const Inputs& inputs, ChainingValue* out) {
+HWY_NOINLINE void hash_columns(D d, const ChainingValue& key, const Inputs& inputs, std::size_t begin,
+                               std::size_t count, ChainingValue* out) {
+  const Run run(inputs, begin, count);
   constexpr std::size_t kLanes = kLanesOf<D>;
   const std::byte* data[kLanes];
-  alignas(64) std::uint32_t counter_low[kLanes];
-  alignas(64) std::uint32_t counter_high[kLanes];
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    const std::size_t i = lane < inputs.count ? lane : inputs.count - 1;
-    data[lane] = inputs.data + i * inputs.blocks * kBlockSize;
-    const std::uint64_t counter = inputs.counter + i * inputs.counter_step;
-    counter_low[lane] = static_cast<std::uint32_t>(counter);
-    counter_high[lane] = static_cast<std::uint32_t>(counter >> 32);
-  }
+#pragma GCC unroll 16
+  for (std::size_t lane = 0; lane < kLanes; ++lane) data[lane] = run.lane(lane);
+  const Vec<D> first_low = hn::Set(d, static_cast<std::uint32_t>(run.counter));
+  const Vec<D> first_high = hn::Set(d, static_cast<std::uint32_t>(run.counter >> 32));
+  const Vec<D> step = hn::Set(d, inputs.counter_step == 0 ? 0u : ~0u);
+  const Vec<D> counter_low = hn::Add(first_low, hn::And(hn::Iota(d, 0), step));
+  const Vec<D> one = hn::Set(d, 1);
+  const Vec<D> counter_high = hn::Add(first_high, hn::IfThenElseZero(hn::Lt(counter_low, first_low), one));
+  Rotate<D> rotate(d);
 
   Vec<D> h[8];
 #pragma GCC unroll 8
@@ -175,8 +236,9 @@ HWY_NOINLINE void hash_columns(D d, const ChainingValue& key, const Inputs& inpu
     if (b + 1 == inputs.blocks) flags |= inputs.flags_last;
     Vec<D> m[16];
     load_message(d, data, b * kBlockSize, m);
-    // The 16 streams lie a chunk apart, which hides from the processor that the next group follows directly.
-    if (inputs.blocks > 1) {
+    // The streams lie a chunk apart, which hides from the processor that the next group follows directly.
+    if (inputs.blocks == kBlocksPerChunk) {
+#pragma GCC unroll 16
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         hwy::Prefetch(data[lane] + kLanes * kBlake3ChunkSize + b * kBlockSize);
       }
@@ -193,14 +255,14 @@ HWY_NOINLINE void hash_columns(D d, const ChainingValue& key, const Inputs& inpu
                     hn::Set(d, kInitialValue[1]),
                     hn::Set(d, kInitialValue[2]),
                     hn::Set(d, kInitialValue[3]),
-                    hn::Load(d, counter_low),
-                    hn::Load(d, counter_high),
+                    counter_low,
+                    counter_high,
                     hn::Set(d, static_cast<std::uint32_t>(kBlockSize)),
                     hn::Set(d, flags)};
 #pragma GCC unroll 7
     for (std::size_t round = 0; round < 7; ++round) {
-      mix4(d, v, 0, &kSchedule[round][0], m);
-      mix4(d, v, 1, &kSchedule[round][8], m);
+      mix4(v, 0, &kSchedule[round][0], m, rotate);
+      mix4(v, 1, &kSchedule[round][8], m, rotate);
     }
 #pragma GCC unroll 8
     for (std::size_t w = 0; w < 8; ++w) h[w] = hn::Xor(v[w], v[w + 8]);
@@ -210,14 +272,14 @@ HWY_NOINLINE void hash_columns(D d, const ChainingValue& key, const Inputs& inpu
   transpose_blocks(d, h[0], h[1], h[2], h[3]);
   transpose_blocks(d, h[4], h[5], h[6], h[7]);
   ChainingValue spare[kLanes];
-  ChainingValue* const target = inputs.count < kLanes ? spare : out;
+  ChainingValue* const target = count < kLanes ? spare : out;
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < 4; ++i) {
     store_blocks(d, h[i], target + i, 0);
     store_blocks(d, h[i + 4], target + i, 4);
   }
   if (target == spare) {
-    for (std::size_t i = 0; i < inputs.count; ++i) out[i] = spare[i];
+    for (std::size_t i = 0; i < count; ++i) out[i] = spare[i];
   }
 }
 
@@ -278,113 +340,151 @@ HWY_INLINE Message<D> permute(D d, const Message<D>& m) {
           hn::Or(hn::Or(pick(d, m.z, kWFromZ), pick(d, m.w, kWFromW)), pick(d, m.y, kWFromY))};
 }
 
-/// All seven rounds over the rows a, b, c, e of one state per block.
+/// One state per block of the vector.
 template <class D>
-HWY_INLINE void compress_rows(D d, Vec<D>& a, Vec<D>& b, Vec<D>& c, Vec<D>& e, Message<D> m) {
+struct Rows {
+  Vec<D> a, b, c, e;
+};
+
+template <class D>
+HWY_INLINE void mix_rows(Rows<D>& v, Vec<D> x, Vec<D> y, Rotate<D>& rotate) {
+  v.a = hn::Add(hn::Add(v.a, x), v.b);
+  v.e = rotate.template right<16>(hn::Xor(v.e, v.a));
+  v.c = hn::Add(v.c, v.e);
+  v.b = rotate.template right<12>(hn::Xor(v.b, v.c));
+  v.a = hn::Add(hn::Add(v.a, y), v.b);
+  v.e = rotate.template right<8>(hn::Xor(v.e, v.a));
+  v.c = hn::Add(v.c, v.e);
+  v.b = rotate.template right<7>(hn::Xor(v.b, v.c));
+}
+
+/// All seven rounds for kVectors vectors side by side.
+template <std::size_t kVectors, class D>
+HWY_INLINE void compress_rows(D d, Rows<D>* v, Message<D>* m, Rotate<D>& rotate) {
 #pragma GCC unroll 7
   for (std::size_t round = 0; round < 7; ++round) {
-    mix(d, a, b, c, e, m.x, m.y);
-    a = hn::Shuffle2103(a);
-    c = hn::Shuffle0321(c);
-    e = hn::Shuffle1032(e);
-    mix(d, a, b, c, e, m.z, m.w);
-    a = hn::Shuffle0321(a);
-    c = hn::Shuffle2103(c);
-    e = hn::Shuffle1032(e);
-    if (round < 6) m = permute(d, m);
+#pragma GCC unroll 2
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      mix_rows(v[i], m[i].x, m[i].y, rotate);
+      v[i].a = hn::Shuffle2103(v[i].a);
+      v[i].c = hn::Shuffle0321(v[i].c);
+      v[i].e = hn::Shuffle1032(v[i].e);
+    }
+#pragma GCC unroll 2
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      mix_rows(v[i], m[i].z, m[i].w, rotate);
+      v[i].a = hn::Shuffle0321(v[i].a);
+      v[i].c = hn::Shuffle2103(v[i].c);
+      v[i].e = hn::Shuffle1032(v[i].e);
+      if (round < 6) m[i] = permute(d, m[i]);
+    }
   }
 }
 
-/// Hashes exactly Lanes(D) / 4 inputs.
+/// The last row of the initial state, from the counters in the even 64-bit lanes.
+template <class D, class V64>
+HWY_INLINE Vec<D> last_row(D d, V64 counters, std::uint32_t size, std::uint32_t flags) {
+  const hn::Repartition<std::uint64_t, D> d64;
+  return hn::BitCast(d, hn::InterleaveLower(d64, counters, hn::Set(d64, size | std::uint64_t{flags} << 32)));
+}
+
+/// Block i of `v` goes to out[i], from word `offset` on.
 template <class D>
-HWY_NOINLINE void hash_rows(D d, const ChainingValue& key, const Inputs& inputs, ChainingValue* out) {
-  constexpr std::size_t kBlocks = kLanesOf<D> / 4;
-  const std::byte* data[kBlocks];
-  alignas(64) std::uint32_t last_row[4 * kBlocks];
-  for (std::size_t i = 0; i < kBlocks; ++i) {
-    data[i] = inputs.data + i * inputs.blocks * kBlockSize;
-    const std::uint64_t counter = inputs.counter + i * inputs.counter_step;
-    last_row[4 * i] = static_cast<std::uint32_t>(counter);
-    last_row[4 * i + 1] = static_cast<std::uint32_t>(counter >> 32);
-    last_row[4 * i + 2] = kBlockSize;
-    last_row[4 * i + 3] = 0;
+HWY_INLINE void store_rows(D d, Vec<D> v, ChainingValue* out, std::size_t offset) {
+  if constexpr (kLanesOf<D> == 4) {
+    hn::StoreU(v, d, out->data() + offset);
+  } else {
+    const hn::Half<D> half;
+    store_rows(half, hn::LowerHalf(half, v), out, offset);
+    store_rows(half, hn::UpperHalf(half, v), out + kLanesOf<D> / 8, offset);
   }
-  alignas(16) constexpr std::uint32_t kFlagsMask[4] = {0, 0, 0, ~0u};
-  const Vec<D> flags_mask = hn::LoadDup128(d, kFlagsMask);
-  const Vec<D> last = hn::Load(d, last_row);
-  Vec<D> a = hn::LoadDup128(d, key.data());
-  Vec<D> b = hn::LoadDup128(d, key.data() + 4);
+}
+
+/// Hashes `count` inputs from number `begin` on. Requires: 0 < count <= kVectors * kLanesOf<D> / 4.
+template <std::size_t kVectors, class D>
+HWY_NOINLINE void hash_rows(D d, const ChainingValue& key, const Inputs& inputs, std::size_t begin, std::size_t count,
+                            ChainingValue* out) {
+  const Run run(inputs, begin, count);
+  constexpr std::size_t kStates = kLanesOf<D> / 4;
+  constexpr std::size_t kInputs = kVectors * kStates;
+  const hn::Repartition<std::uint64_t, D> d64;
+  const std::byte* data[kInputs];
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < kInputs; ++i) data[i] = run.lane(i);
+  const auto step = hn::And(hn::ShiftRight<1>(hn::Iota(d64, 0)), hn::Set(d64, inputs.counter_step == 0 ? 0u : ~0ull));
   const Vec<D> initial = hn::LoadDup128(d, kInitialValue.data());
+  Rotate<D> rotate(d);
+  Rows<D> v[kVectors];
+#pragma GCC unroll 2
+  for (std::size_t i = 0; i < kVectors; ++i) {
+    v[i].a = hn::LoadDup128(d, key.data());
+    v[i].b = hn::LoadDup128(d, key.data() + 4);
+  }
   std::uint32_t flags = inputs.flags | inputs.flags_first;
   for (std::size_t block = 0; block < inputs.blocks; ++block) {
     if (block + 1 == inputs.blocks) flags |= inputs.flags_last;
-    Vec<D> c = initial;
-    Vec<D> e = hn::Or(last, hn::And(hn::Set(d, flags), flags_mask));
-    compress_rows(d, a, b, c, e, load_rows(d, data, block * kBlockSize));
-    a = hn::Xor(a, c);
-    b = hn::Xor(b, e);
+    Message<D> m[kVectors];
+#pragma GCC unroll 2
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      const auto first = hn::Set(d64, run.counter + i * kStates * inputs.counter_step);
+      v[i].c = initial;
+      v[i].e = last_row(d, hn::Add(first, step), kBlockSize, flags);
+      m[i] = load_rows(d, data + i * kStates, block * kBlockSize);
+    }
+    compress_rows<kVectors>(d, v, m, rotate);
+#pragma GCC unroll 2
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      v[i].a = hn::Xor(v[i].a, v[i].c);
+      v[i].b = hn::Xor(v[i].b, v[i].e);
+    }
     flags = inputs.flags;
   }
-  if constexpr (kBlocks == 1) {
-    hn::StoreU(a, d, out->data());
-    hn::StoreU(b, d, out->data() + 4);
-  } else {
-    alignas(64) std::uint32_t rows[2][4 * kBlocks];
-    hn::Store(a, d, rows[0]);
-    hn::Store(b, d, rows[1]);
-    for (std::size_t i = 0; i < kBlocks; ++i) {
-      for (std::size_t w = 0; w < 4; ++w) {
-        out[i][w] = rows[0][4 * i + w];
-        out[i][w + 4] = rows[1][4 * i + w];
-      }
-    }
+  ChainingValue spare[kInputs];
+  ChainingValue* const target = count < kInputs ? spare : out;
+#pragma GCC unroll 2
+  for (std::size_t i = 0; i < kVectors; ++i) {
+    store_rows(d, v[i].a, target + i * kStates, 0);
+    store_rows(d, v[i].b, target + i * kStates, 4);
+  }
+  if (target == spare) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = spare[i];
   }
 }
 
 void compress(const ChainingValue& value, const std::byte* block, std::uint32_t size, std::uint64_t counter,
               std::uint32_t flags, std::uint32_t* out) {
   const Lanes<4> d;
-  const Vec<Lanes<4> > value_low = hn::LoadU(d, value.data());
-  const Vec<Lanes<4> > value_high = hn::LoadU(d, value.data() + 4);
-  alignas(16) const std::uint32_t last_row[4] = {static_cast<std::uint32_t>(counter),
-                                                 static_cast<std::uint32_t>(counter >> 32), size, flags};
-  Vec<Lanes<4> > a = value_low;
-  Vec<Lanes<4> > b = value_high;
-  Vec<Lanes<4> > c = hn::LoadU(d, kInitialValue.data());
-  Vec<Lanes<4> > e = hn::Load(d, last_row);
-  compress_rows(d, a, b, c, e, load_rows(d, &block, 0));
-  hn::StoreU(hn::Xor(a, c), d, out);
-  hn::StoreU(hn::Xor(b, e), d, out + 4);
-  hn::StoreU(hn::Xor(c, value_low), d, out + 8);
-  hn::StoreU(hn::Xor(e, value_high), d, out + 12);
+  const hn::Repartition<std::uint64_t, Lanes<4> > d64;
+  const auto low = hn::LoadU(d, value.data());
+  const auto high = hn::LoadU(d, value.data() + 4);
+  Rotate<Lanes<4> > rotate(d);
+  Rows<Lanes<4> > v = {low, high, hn::LoadU(d, kInitialValue.data()), last_row(d, hn::Set(d64, counter), size, flags)};
+  Message<Lanes<4> > m = load_rows(d, &block, 0);
+  compress_rows<1>(d, &v, &m, rotate);
+  hn::StoreU(hn::Xor(v.a, v.c), d, out);
+  hn::StoreU(hn::Xor(v.b, v.e), d, out + 4);
+  hn::StoreU(hn::Xor(v.c, low), d, out + 8);
+  hn::StoreU(hn::Xor(v.e, high), d, out + 12);
 }
 
 void hash_many(const ChainingValue& key, const Inputs& inputs, ChainingValue* out) {
-  Inputs rest = inputs;
-  while (rest.count > 0) {
-    std::size_t taken;
-    const std::size_t left = rest.count;
-    const auto pass = [&](std::size_t lanes) {
-      taken = left < lanes ? left : lanes;
-      Inputs group = rest;
-      group.count = taken;
-      return group;
-    };
-    if (left == 1) {
-      hash_rows(Lanes<4>(), key, pass(1), out);
-    } else if (kWidth >= 8 && left == 2) {
-      hash_rows(Lanes<HWY_MIN(8, kWidth)>(), key, pass(2), out);
-    } else if (left <= 4 || kWidth == 4) {
-      hash_columns(Lanes<4>(), key, pass(4), out);
-    } else if (left <= 8 || kWidth == 8) {
-      hash_columns(Lanes<HWY_MIN(8, kWidth)>(), key, pass(8), out);
+  constexpr Lanes<4> d4;
+  constexpr Lanes<HWY_MIN(8, kWidth)> d8;
+  constexpr Lanes<kWidth> d;
+  // Each count by whatever takes it in one pass at the least cost.
+  for (std::size_t begin = 0; begin < inputs.count; begin += kWidth, out += kWidth) {
+    const std::size_t count = HWY_MIN(kWidth, inputs.count - begin);
+    if (count == 1) {
+      hash_rows<1>(d4, key, inputs, begin, count, out);
+    } else if (count == 2) {
+      hash_rows<kWidth == 4 ? 2 : 1>(d8, key, inputs, begin, count, out);
+    } else if (kWidth > 4 && count <= 4) {
+      hash_rows<kWidth == 8 ? 2 : 1>(d, key, inputs, begin, count, out);
+    } else if (count <= 8) {
+      hash_columns(d8, key, inputs, begin, count, out);
     } else {
-      hash_columns(Lanes<kWidth>(), key, pass(16), out);
+      hash_columns(d, key, inputs, begin, count, out);
     }
-    rest.count -= taken;
-    rest.data += taken * rest.blocks * kBlockSize;
-    rest.counter += taken * rest.counter_step;
-    out += taken;
   }
 }
 
