@@ -33,8 +33,8 @@ struct PackAccess {
   static Result<Pack> open(std::unique_ptr<RandomAccessSource> source, const RunOptions& options) {
     MMH_TRY(check_run_options(options));
     auto state = std::make_unique<Pack::State>();
-    MMH_LET(state->reader, pack::Reader::open(std::move(source), codecs::builtin_registry(),
-                                              {.cache_bytes = options.memory / 4}));
+    MMH_LET(state->reader,
+            pack::Reader::open(std::move(source), codecs::builtin_registry(), {.cache_bytes = options.memory / 4}));
     const pack::Reader& reader = *state->reader;
     const pack::Trailer& trailer = reader.trailer();
     PackInfo& info = state->info;
@@ -254,11 +254,20 @@ Result<PackStatistics> Pack::statistics() const {
   std::map<std::string, ClassTotals> types;
   MMH_TRY(reader.visit("", [&](pack::FileRecord&& record) -> Result<bool> {
     switch (record.entry.type) {
-      case tree::EntryType::regular: ++statistics.files; break;
-      case tree::EntryType::directory: ++statistics.directories; break;
-      case tree::EntryType::symlink: ++statistics.symlinks; break;
-      case tree::EntryType::hard_link: ++statistics.hard_links; break;
-      default: ++statistics.others;
+      case tree::EntryType::regular:
+        ++statistics.files;
+        break;
+      case tree::EntryType::directory:
+        ++statistics.directories;
+        break;
+      case tree::EntryType::symlink:
+        ++statistics.symlinks;
+        break;
+      case tree::EntryType::hard_link:
+        ++statistics.hard_links;
+        break;
+      default:
+        ++statistics.others;
     }
     if (record.entry.type != tree::EntryType::regular) return true;
     ClassTotals& totals = types[extension_of(record.entry.path)];
@@ -289,7 +298,8 @@ Result<std::optional<FileInfo>> Pack::find(std::string_view path) const {
 }
 
 Result<> Pack::list(std::string_view prefix, const std::function<Result<bool>(const FileInfo&)>& visitor) const {
-  return state_->reader->visit(trimmed(prefix), [&](pack::FileRecord&& record) { return visitor(to_file_info(record)); });
+  return state_->reader->visit(trimmed(prefix),
+                               [&](pack::FileRecord&& record) { return visitor(to_file_info(record)); });
 }
 
 Result<std::size_t> Pack::read(std::string_view path, std::uint64_t offset, Bytes out) const {
@@ -315,7 +325,8 @@ Result<VerifySummary> Pack::verify(bool deep, const RunOptions& options) const {
   summary.bytes = report.bytes_checked;
   summary.blocks = report.blocks_checked;
   summary.files = report.files_checked;
-  for (const pack::Damage& damage : report.damage) summary.damage.push_back({damage.offset, damage.length, damage.what});
+  for (const pack::Damage& damage : report.damage)
+    summary.damage.push_back({damage.offset, damage.length, damage.what});
   summary.damage_count = report.damage_count;
   summary.files_damaged = report.files_damaged;
   summary.files_damaged_count = report.files_damaged_count;

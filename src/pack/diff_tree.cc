@@ -29,12 +29,13 @@ class TreeSide {
     return {};
   }
 
-  /// The current object as a record. `expected`: what a file's hash is worth computing for, by its size; others get no hash.
-  /// Nothing when the object cannot be read.
+  /// The current object as a record. `expected`: what a file's hash is worth computing for, by its size; others get no
+  /// hash. Nothing when the object cannot be read.
   Result<std::optional<FileRecord>> record(std::optional<std::uint64_t> expected_size) {
     tree::WalkItem& item = *current_;
     FileRecord record;
-    const auto read = item.entry.type == tree::EntryType::regular ? read_file(record, expected_size) : read_attributes();
+    const auto read =
+        item.entry.type == tree::EntryType::regular ? read_file(record, expected_size) : read_attributes();
     if (!read) {
       if (read.error().code == Errc::cancelled) return fail(read.error());
       problem_(read.error());
@@ -61,7 +62,8 @@ class TreeSide {
       const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, buffer_.size()));
       const auto got = read_segment(sys_, file.fd.get(), file.runs, at, Bytes(buffer_).first(part));
       if (!got || got.value == 0) {
-        return fail(errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(item.entry.path), at)));
+        return fail(
+            errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(item.entry.path), at)));
       }
       hasher.update(ByteView(buffer_).first(got.value));
       at += got.value;

@@ -140,7 +140,8 @@ class Extractor {
 
   Result<bool> write_from(const FileRecord& record, const Buffer& block) {
     const Extent& extent = record.extents[0];
-    if (extent.length != record.entry.size || extent.offset > block.size() || extent.length > block.size() - extent.offset) {
+    if (extent.length != record.entry.size || extent.offset > block.size() ||
+        extent.length > block.size() - extent.offset) {
       return fail(Errc::corrupt, "its extent lies outside its block");
     }
     const ByteView content = ByteView(block).subspan(extent.offset, extent.length);
@@ -324,7 +325,8 @@ Result<ExtractTotals> write_tar(const Reader& reader, ByteSink& out, const Extra
     record.entry.path = *path;
     MMH_TRY(tar->begin(record.entry));
     if (record.entry.type == tree::EntryType::regular) {
-      MMH_TRY(reader.stream_file(record, [&](ByteView content) { return tar->write(content); }).in(display_path(*path)));
+      MMH_TRY(
+          reader.stream_file(record, [&](ByteView content) { return tar->write(content); }).in(display_path(*path)));
       ++totals.files;
       totals.bytes += record.entry.size;
       if (options.progress) options.progress(totals.bytes, totals.files);

@@ -7,7 +7,8 @@ namespace mmh::pack {
 
 namespace {
 
-// Below this, a class's remainder shares a block with other remainders: a block of its own would cost more than it gains.
+// Below this, a class's remainder shares a block with other remainders: a block of its own would cost more than it
+// gains.
 constexpr std::size_t kRemainderMax = std::size_t{128} << 10;
 
 std::uint32_t extension_key(std::string_view path) {

@@ -65,7 +65,8 @@ struct WaitingRecord {
 void add_extent(std::vector<Extent>& extents, const Extent& next) {
   if (!extents.empty()) {
     Extent& last = extents.back();
-    const bool adjoins = last.is_hole() ? next.is_hole() : last.block == next.block && last.offset + last.length == next.offset;
+    const bool adjoins =
+        last.is_hole() ? next.is_hole() : last.block == next.block && last.offset + last.length == next.offset;
     if (adjoins) {
       last.length += next.length;
       return;
@@ -152,10 +153,11 @@ class Packer {
     sizes_.average = std::min(sizes_.average, chunk_max);
     sizes_.size_min = std::min(sizes_.size_min, chunk_max);
     const std::uint64_t in_flight_bytes = options.memory / 8;
-    blocks_in_flight_max_ = static_cast<std::size_t>(
-        std::clamp<std::uint64_t>(in_flight_bytes / block_size(ContentClass::text), 2, 64));
+    blocks_in_flight_max_ =
+        static_cast<std::size_t>(std::clamp<std::uint64_t>(in_flight_bytes / block_size(ContentClass::text), 2, 64));
     const std::uint64_t reads = in_flight_bytes / kSegmentSize;
-    reads_in_flight_max_ = static_cast<std::size_t>(std::clamp<std::uint64_t>(options.threads + 2, 2, std::max<std::uint64_t>(2, reads)));
+    reads_in_flight_max_ =
+        static_cast<std::size_t>(std::clamp<std::uint64_t>(options.threads + 2, 2, std::max<std::uint64_t>(2, reads)));
   }
 
   /// Records are kept instead of streamed to the manifest.
@@ -331,7 +333,8 @@ class Packer {
       tree::Entry& entry = item.found.entry;
       if (entry.type != tree::EntryType::regular) {
         if (entry.type != tree::EntryType::hard_link) {
-          if (auto read = tree::read_xattrs(*options_.sys, item.found, walk_options_); !read) item.failure = read.error();
+          if (auto read = tree::read_xattrs(*options_.sys, item.found, walk_options_); !read)
+            item.failure = read.error();
         }
         continue;
       }
@@ -356,7 +359,8 @@ class Packer {
     }
     const auto got = read_segment(*options_.sys, opened->fd.get(), opened->runs, 0, room.first(size));
     if (!got) {
-      item.failure = errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(entry.path), got.value));
+      item.failure =
+          errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(entry.path), got.value));
       return;
     }
     const auto moved = tree::changed_since(*options_.sys, *opened);
@@ -382,7 +386,8 @@ class Packer {
     LongFile& file = *job.long_file;
     Segment& segment = job.segment;
     const auto& runs = file.opened.runs;
-    const auto run = std::ranges::upper_bound(runs, segment.file_offset, {}, [](const tree::DataRun& r) { return r.offset + r.length; });
+    const auto run = std::ranges::upper_bound(runs, segment.file_offset, {},
+                                              [](const tree::DataRun& r) { return r.offset + r.length; });
     if (run == runs.end() || run->offset >= segment.file_offset + job.planned_bytes) {
       segment.data = zero_segment().first(job.planned_bytes);
       segment.size = job.planned_bytes;
@@ -438,8 +443,9 @@ class Packer {
       return take_grown(std::move(item.found));
     }
     if (entry.type == tree::EntryType::hard_link && left_out_.contains(entry.link)) {
-      leave_out(entry, {Errc::not_found, fmt::format("{}: left out, as it is another name of {}, which could not be read",
-                                                     display_path(entry.path), display_path(entry.link))});
+      leave_out(entry,
+                {Errc::not_found, fmt::format("{}: left out, as it is another name of {}, which could not be read",
+                                              display_path(entry.path), display_path(entry.link))});
       return {};
     }
     if (item.changed) warn_changed(entry.path);
@@ -557,7 +563,8 @@ class Packer {
     for (std::uint64_t at = 0; at < size;) {
       MMH_TRY(check_cancelled(options_.cancel));
       const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, buffer.size()));
-      const auto got = read_segment(*options_.sys, file.opened.fd.get(), file.opened.runs, at, Bytes(buffer).first(part));
+      const auto got =
+          read_segment(*options_.sys, file.opened.fd.get(), file.opened.runs, at, Bytes(buffer).first(part));
       if (!got || got.value < part) return false;
       hasher.update(ByteView(buffer).first(part));
       at += part;
@@ -689,8 +696,8 @@ class Packer {
     return drain_records();
   }
 
-  /// A dictionary for a class, when blocks are too small to hold the context that they need. Trained on the first blocks
-  /// of the class that come, and stored before them.
+  /// A dictionary for a class, when blocks are too small to hold the context that they need. Trained on the first
+  /// blocks of the class that come, and stored before them.
   Result<std::shared_ptr<const codec::Dictionary>> dictionary_for(const BlockContent& block) {
     if (!options_.train_dictionary || block_size(block.content) > kDictionaryBlockMax ||
         block.content == ContentClass::compressed) {
@@ -805,7 +812,8 @@ Result<PackerTotals> pack_tar(const PackerOptions& options, tree::TarReader& tar
   packer.collect_records();
   MMH_TRY(packer.run_tar(tar));
   const auto problem = [&](const Error& error) { packer.problem(error); };
-  for (const FileRecord& record : sort_records(std::move(packer.collected()), problem)) MMH_TRY(packer.add_record(record));
+  for (const FileRecord& record : sort_records(std::move(packer.collected()), problem))
+    MMH_TRY(packer.add_record(record));
   MMH_LET(PackerTotals totals, packer.finish(nullptr));
   totals.written_bytes = totals.pack_bytes;
   return totals;
@@ -815,7 +823,8 @@ Result<PackerTotals> append_tree(const PackerOptions& options, const Reader& exi
                                  ByteSink& out, const std::function<Result<>()>& before_trailer) {
   const Trailer& old = existing.trailer();
   std::vector<BlockInfo> tail;
-  for (std::uint64_t number = old.block_count - old.block_count % kIndexPageEntries; number < old.block_count; ++number) {
+  for (std::uint64_t number = old.block_count - old.block_count % kIndexPageEntries; number < old.block_count;
+       ++number) {
     MMH_LET(tail.emplace_back(), existing.block_info(number));
   }
   const auto writer =

@@ -11,9 +11,12 @@ namespace mmh::pack {
 
 namespace {
 bool is_below(std::string_view path, std::string_view directory) {
-  return !directory.empty() && path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
+  return !directory.empty() && path.size() > directory.size() && path.starts_with(directory) &&
+         path[directory.size()] == '/';
 }
-bool path_before(const FileRecord& a, const FileRecord& b) { return tree::compare_paths(a.entry.path, b.entry.path) < 0; }
+bool path_before(const FileRecord& a, const FileRecord& b) {
+  return tree::compare_paths(a.entry.path, b.entry.path) < 0;
+}
 }  // namespace
 
 std::vector<FileRecord> sort_records(std::vector<FileRecord> records, const tree::ProblemSink& problem) {
@@ -27,8 +30,9 @@ std::vector<FileRecord> sort_records(std::vector<FileRecord> records, const tree
   }
   records.resize(kept);
   const auto find = [&](const std::string& path) -> FileRecord* {
-    const auto at = std::ranges::lower_bound(records, path, [](const auto& a, const auto& b) { return tree::compare_paths(a, b) < 0; },
-                                             [](const FileRecord& r) -> const std::string& { return r.entry.path; });
+    const auto at = std::ranges::lower_bound(
+        records, path, [](const auto& a, const auto& b) { return tree::compare_paths(a, b) < 0; },
+        [](const FileRecord& r) -> const std::string& { return r.entry.path; });
     return at != records.end() && at->entry.path == path ? &*at : nullptr;
   };
   // Resolve links of links to what they name in the end; a chain longer than that is a cycle.
@@ -37,7 +41,8 @@ std::vector<FileRecord> sort_records(std::vector<FileRecord> records, const tree
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (records[i].entry.type != tree::EntryType::hard_link) continue;
     FileRecord* target = find(records[i].entry.link);
-    for (int steps = 0; target != nullptr && target->entry.type == tree::EntryType::hard_link && steps < kChainMax; ++steps) {
+    for (int steps = 0; target != nullptr && target->entry.type == tree::EntryType::hard_link && steps < kChainMax;
+         ++steps) {
       target = find(target->entry.link);
     }
     if (target == nullptr || target->entry.type == tree::EntryType::hard_link ||
