@@ -1,6 +1,8 @@
 #include "table.h"
 
+#include <brotli/encode.h>
 #include <fmt/format.h>
+#include <libdeflate.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <zstd.h>
@@ -13,16 +15,32 @@ const codec::Registry& builtin_registry() {
   static const codec::Registry registry({
       &zstd_codec(),
       &lz4_codec(),
+      &brotli_codec(),
       &lzma_codec(),
+      &deflate_codec(),
+      &delta_codec(),
+      &transpose_codec(),
+      &branch_x86_codec(),
+      &branch_arm64_codec(),
   });
   return registry;
 }
+
+namespace {
+
+std::string brotli_version(std::uint32_t version) {
+  return fmt::format("{}.{}.{}", version >> 24, version >> 12 & 0xfff, version & 0xfff);
+}
+
+}  // namespace
 
 std::vector<std::string> library_versions() {
   return {
       fmt::format("zstd {}", ZSTD_versionString()),
       fmt::format("lz4 {}", LZ4_versionString()),
+      fmt::format("brotli {}", brotli_version(BrotliEncoderVersion())),
       fmt::format("liblzma {}", lzma_version_string()),
+      fmt::format("libdeflate {}", LIBDEFLATE_VERSION_STRING),
   };
 }
 

@@ -7,6 +7,12 @@ namespace mmh::codecs {
 
 const codec::Codec& zstd_codec();
 const codec::Codec& lz4_codec();
+const codec::Codec& brotli_codec();
 const codec::Codec& lzma_codec();
+const codec::Codec& deflate_codec();
+const codec::Codec& delta_codec();
+const codec::Codec& transpose_codec();
+const codec::Codec& branch_x86_codec();
+const codec::Codec& branch_arm64_codec();
 
 }  // namespace mmh::codecs

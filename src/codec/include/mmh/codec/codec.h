@@ -41,12 +41,14 @@ struct EncodeOptions {
   int level = 0;                 ///< The library's own scale.
   unsigned window_log = 0;       ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
   unsigned width = 1;            ///< Bytes of an element (delta, transpose).
-  bool integers = false;         ///< delta: difference of little-endian integers, not of bytes `width` apart.
+  bool integers = false;         ///< delta: differences of little-endian integers, not of bytes `width` apart.
   bool text = false;             ///< The input is text: literal-context choices of brotli and LZMA.
   bool long_matches = false;     ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
   bool extreme = false;          ///< LZMA: the slower search that xz calls -e.
   Branch branch = Branch::none;  ///< LZMA: liblzma's own branch filter before it.
-  unsigned delta_distance = 0;   ///< LZMA: liblzma's own delta filter before it, at this distance in bytes; 0: none.
+  /// LZMA: liblzma's own delta filter before it, at this distance in bytes; 0: none. delta with `integers`: how far
+  /// back the neighbour is, in bytes; 0: `width`.
+  unsigned delta_distance = 0;
   /// LZMA: literal context bits, literal position bits, position bits. Negative: the library's (3, 0, 2), and (3, 0, 0)
   /// for text. Requires: lc + lp <= 4.
   int lc = -1, lp = -1, pb = -1;

@@ -1,0 +1,26 @@
+#include "branch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mmh::codecs {
+
+Result<codec::Encoded> BranchCodec::encode(ByteView raw, const codec::EncodeOptions&) const {
+  Buffer stream(raw.begin(), raw.end());
+  forward_(stream);
+  return encoded({}, std::move(stream));
+}
+
+Result<> BranchCodec::decode(ByteView parameters, std::span<const ByteView> streams, Bytes raw,
+                             const codec::DecodeContext&) const {
+  MMH_TRY(check_no_parameters(parameters));
+  if (streams[0].size() != raw.size()) {
+    return fail(Errc::corrupt, fmt::format("{}: {} bytes for {}", name_, streams[0].size(), raw.size()));
+  }
+  std::ranges::copy(streams[0], raw.begin());
+  backward_(raw);
+  return {};
+}
+
+}  // namespace mmh::codecs

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <bit>
+#include <type_traits>
+
+#include "../common.h"
+#include "../table.h"
+#include "mmh/base/varint.h"
+
+namespace mmh::codecs {
+namespace {
+
+using codec::DecodeContext;
+using codec::Encoded;
+using codec::EncodeOptions;
+
+constexpr std::size_t kDistanceMax = 65535;  // in elements
+
+// Small differences of either sign become small numbers, whose high bytes are zero.
+template <class T>
+T zigzag(T difference) {
+  using Signed = std::make_signed_t<T>;
+  constexpr int kTopBit = sizeof(T) * 8 - 1;
+  return static_cast<T>(static_cast<T>(difference << 1) ^ static_cast<T>(static_cast<Signed>(difference) >> kTopBit));
+}
+template <class T>
+T unzigzag(T coded) {
+  return static_cast<T>(static_cast<T>(coded >> 1) ^ static_cast<T>(T{0} - static_cast<T>(coded & 1)));
+}
+
+// The first `distance` bytes are differences to zero.
+void encode_bytes(ByteView in, std::size_t distance, Bytes out) {
+  const std::size_t head = std::min(distance, in.size());
+  std::ranges::copy(in.first(head), out.begin());
+  const std::uint8_t* const from = u8(in);
+  std::uint8_t* const to = u8(out);
+  for (std::size_t i = head; i < in.size(); ++i) to[i] = static_cast<std::uint8_t>(from[i] - from[i - distance]);
+}
+
+void decode_bytes(ByteView in, std::size_t distance, Bytes out) {
+  const std::size_t head = std::min(distance, in.size());
+  std::ranges::copy(in.first(head), out.begin());
+  const std::uint8_t* const from = u8(in);
+  std::uint8_t* const to = u8(out);
+  for (std::size_t i = head; i < in.size(); ++i) to[i] = static_cast<std::uint8_t>(from[i] + to[i - distance]);
+}
+
+template <class T>
+T element(ByteView in, std::size_t index) {
+  return load_le<T>(in.subspan(index * sizeof(T)));
+}
+
+// Bytes behind the last whole element stay as they are.
+template <class T>
+void encode_integers(ByteView in, std::size_t distance, Bytes out) {
+  const std::size_t count = in.size() / sizeof(T);
+  for (std::size_t i = 0; i < count; ++i) {
+    const T before = i < distance ? T{0} : element<T>(in, i - distance);
+    store_le<T>(out.subspan(i * sizeof(T)), zigzag(static_cast<T>(element<T>(in, i) - before)));
+  }
+  std::ranges::copy(in.subspan(count * sizeof(T)), out.begin() + static_cast<std::ptrdiff_t>(count * sizeof(T)));
+}
+
+template <class T>
+void decode_integers(ByteView in, std::size_t distance, Bytes out) {
+  const std::size_t count = in.size() / sizeof(T);
+  for (std::size_t i = 0; i < count; ++i) {
+    const T before = i < distance ? T{0} : element<T>(out, i - distance);
+    store_le<T>(out.subspan(i * sizeof(T)), static_cast<T>(unzigzag(element<T>(in, i)) + before));
+  }
+  std::ranges::copy(in.subspan(count * sizeof(T)), out.begin() + static_cast<std::ptrdiff_t>(count * sizeof(T)));
+}
+
+struct Shape {
+  std::size_t width;     // of an element, in bytes; 1: differences of bytes
+  std::size_t distance;  // in elements
+};
+
+template <class Bytewise, class Integers>
+void with_width(const Shape& shape, Bytewise bytewise, Integers integers) {
+  switch (shape.width) {
+    case 2:
+      return integers(std::uint16_t{});
+    case 4:
+      return integers(std::uint32_t{});
+    case 8:
+      return integers(std::uint64_t{});
+    default:
+      return bytewise();
+  }
+}
+
+bool is_integer_width(std::uint64_t width) { return width == 2 || width == 4 || width == 8; }
+
+class Delta final : public codec::Codec {
+ public:
+  codec::CodecId id() const override { return codec::CodecId::delta; }
+  std::string_view name() const override { return "delta"; }
+  std::string_view purpose() const override { return "differences of neighbours, before a general codec"; }
+  std::size_t stream_count() const override { return 1; }
+
+  Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
+    MMH_LET(const Shape shape, shape_of(options));
+    Buffer parameters;
+    put_varint(parameters, shape.width);
+    put_varint(parameters, shape.distance);
+    Buffer stream(raw.size());
+    with_width(
+        shape, [&] { encode_bytes(raw, shape.distance, stream); },
+        [&]<class T>(T) { encode_integers<T>(raw, shape.distance, stream); });
+    return encoded(std::move(parameters), std::move(stream));
+  }
+
+  Result<> decode(ByteView parameters, std::span<const ByteView> streams, Bytes raw,
+                  const DecodeContext&) const override {
+    MMH_LET(const std::uint64_t width, take_varint(parameters));
+    MMH_LET(const std::uint64_t distance, take_varint(parameters));
+    MMH_TRY(check_no_parameters(parameters));
+    if ((width != 1 && !is_integer_width(width)) || distance < 1 || distance > kDistanceMax) {
+      return fail(Errc::corrupt, fmt::format("delta: no elements of {} bytes at a distance of {}", width, distance));
+    }
+    if (streams[0].size() != raw.size()) {
+      return fail(Errc::corrupt, fmt::format("delta: {} bytes for {}", streams[0].size(), raw.size()));
+    }
+    const Shape shape{.width = static_cast<std::size_t>(width), .distance = static_cast<std::size_t>(distance)};
+    with_width(
+        shape, [&] { decode_bytes(streams[0], shape.distance, raw); },
+        [&]<class T>(T) { decode_integers<T>(streams[0], shape.distance, raw); });
+    return {};
+  }
+
+  std::size_t decode_memory_max(std::size_t) const override { return 0; }
+  std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions&) const override { return raw_size; }
+
+ private:
+  static Result<Shape> shape_of(const EncodeOptions& options) {
+    if (!options.integers) {
+      MMH_TRY(check_option("delta width", options.width, 1, kDistanceMax));
+      return Shape{.width = 1, .distance = options.width};
+    }
+    if (options.width != 1 && !is_integer_width(options.width)) {
+      return fail(Errc::usage, fmt::format("delta: no integers of {} bytes; 1, 2, 4 and 8 are known", options.width));
+    }
+    const std::size_t distance = options.delta_distance == 0 ? options.width : options.delta_distance;
+    if (distance % options.width != 0) {
+      return fail(Errc::usage,
+                  fmt::format("delta: a distance of {} bytes cuts integers of {}", distance, options.width));
+    }
+    MMH_TRY(
+        check_option("delta distance in elements", static_cast<long long>(distance / options.width), 1, kDistanceMax));
+    return Shape{.width = options.width, .distance = distance / options.width};
+  }
+};
+
+}  // namespace
+
+const codec::Codec& delta_codec() {
+  static const Delta codec;
+  return codec;
+}
+
+}  // namespace mmh::codecs
