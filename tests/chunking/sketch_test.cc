@@ -1,5 +1,6 @@
 #include "mmh/chunking/sketch.h"
 
+#include "every_cpu.h"
 #include "sketch_kernel.h"
 #include "support/support.h"
 
@@ -21,18 +22,20 @@ TEST(Sketch, IsFixed) {
 }
 
 TEST(Sketch, EveryCpuSamplesTheSame) {
-  test::Random random(7);
-  for (int round = 0; round < 200; ++round) {
-    Buffer data = test::random_bytes(kSampleBytes + random.below(kStretch), random.next());
-    if (round % 3 == 0) std::fill(data.begin(), data.begin() + std::ptrdiff_t(data.size() / 2), std::byte(round));
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());
-    const std::size_t count = data.size() - kSampleBytes + 1;
-    const std::uint32_t limit = 1U << (22 + random.below(10));
-    Features here{};
-    Features there{};
-    ASSERT_EQ(sample_stretch(bytes, count, limit, here), sample_stretch_portable(bytes, count, limit, there));
-    ASSERT_EQ(here, there);
-  }
+  on_every_cpu([] {
+    test::Random random(7);
+    for (int round = 0; round < 200; ++round) {
+      Buffer data = test::random_bytes(kSampleBytes + random.below(kStretch), random.next());
+      if (round % 3 == 0) std::fill(data.begin(), data.begin() + std::ptrdiff_t(data.size() / 2), std::byte(round));
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());
+      const std::size_t count = data.size() - kSampleBytes + 1;
+      const std::uint32_t limit = 1U << (22 + random.below(10));
+      Features here{};
+      Features there{};
+      ASSERT_EQ(sample_stretch(bytes, count, limit, here), sample_stretch_portable(bytes, count, limit, there));
+      ASSERT_EQ(here, there);
+    }
+  });
 }
 
 TEST(Sketch, NearDuplicatesShareFeatures) {

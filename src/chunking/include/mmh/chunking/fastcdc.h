@@ -8,7 +8,8 @@
 
 namespace mmh::chunking {
 
-/// Chunk sizes in bytes. Requires: 64 <= min <= average <= max, average a power of two.
+/// Chunk sizes in bytes. Requires: 64 <= min <= average <= max, average a power of two of
+/// at most 16 MiB.
 struct ChunkSizes {
   std::uint32_t size_min;
   std::uint32_t average;
