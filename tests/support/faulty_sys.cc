@@ -294,9 +294,10 @@ int FaultySys::lsetxattr(const char* path, const char* name, ByteView value) {
   return guarded(SysOp::lsetxattr, -1, path, [&] { return under_.lsetxattr(path, name, value); });
 }
 
-std::uint64_t sweep_faults(int error, SysOps which, const std::function<void(FaultySys&, std::uint64_t)>& attempt) {
+std::uint64_t sweep_faults(int error, SysOps which, const std::function<void(FaultySys&, std::uint64_t)>& attempt,
+                           Sys& under) {
   for (std::uint64_t n = 1;; ++n) {
-    FaultySys sys;
+    FaultySys sys(under);
     sys.fail_nth(n, error, which);
     attempt(sys, n);
     if (!sys.faulted()) return n - 1;
@@ -317,10 +318,10 @@ int in_child(const std::function<void()>& work) {
 }
 
 std::uint64_t sweep_kills(SysOps which, const std::function<void(FaultySys&)>& attempt,
-                          const std::function<void(std::uint64_t)>& check) {
+                          const std::function<void(std::uint64_t)>& check, Sys& under) {
   for (std::uint64_t n = 1;; ++n) {
     const int status = in_child([&] {
-      FaultySys sys;
+      FaultySys sys(under);
       sys.kill_at(n, which);
       attempt(sys);
     });

@@ -155,13 +155,14 @@ class FaultySys : public Sys {
 
 /// Calls `attempt` with a fresh FaultySys whose n-th operation of `which` fails with `error`, for n = 1, 2, 3, …, and
 /// ends after the first attempt in which nothing failed any more. Gives the number of faulty attempts.
-std::uint64_t sweep_faults(int error, SysOps which, const std::function<void(FaultySys&, std::uint64_t n)>& attempt);
+std::uint64_t sweep_faults(int error, SysOps which, const std::function<void(FaultySys&, std::uint64_t n)>& attempt,
+                           Sys& under = real_sys());
 
 /// Runs `attempt` in a child that is killed at its n-th operation of `which`, for n = 1, 2, 3, …, calls `check` after
 /// each, and ends after the first child that lived. Gives the number of killed ones. Call it without other threads
 /// running.
 std::uint64_t sweep_kills(SysOps which, const std::function<void(FaultySys&)>& attempt,
-                          const std::function<void(std::uint64_t n)>& check);
+                          const std::function<void(std::uint64_t n)>& check, Sys& under = real_sys());
 
 /// Runs `work` in a forked child that ends with _exit(0); the wait status. Call it without other threads running.
 int in_child(const std::function<void()>& work);
