@@ -1,5 +1,6 @@
-// Runs a fuzz target without libFuzzer: over every file below the folders given, then over forms of it that are cut short
-// or have one bit flipped (all of them for small files, an even sample for large ones). It passes when nothing crashes.
+// Runs a fuzz target without libFuzzer: over every file below the folders given, then over forms of it that are cut
+// short or have one bit flipped (all of them for small files, an even sample for large ones). It passes when nothing
+// crashes.
 
 #include <algorithm>
 #include <cstddef>

@@ -38,7 +38,9 @@ def check(entry, build, cache):
         return error.stderr.decode(errors='replace')
     if passed.exists():
         return ''
-    run = subprocess.run([TIDY, '--quiet', '-p', build, entry['file']], capture_output=True, text=True, check=False)
+    # libstdc++ 12 uses its own deprecated functions in std::stable_sort, which clang reports at our call.
+    run = subprocess.run([TIDY, '--quiet', '-p', build, '--extra-arg=-Wno-deprecated-declarations', entry['file']],
+                         capture_output=True, text=True, check=False)
     if run.returncode == 0:
         passed.touch()
         return ''
