@@ -162,6 +162,12 @@ std::optional<std::size_t> find_block_magic(ByteView in, std::size_t from) {
   return static_cast<std::size_t>(static_cast<const std::byte*>(found) - in.data());
 }
 
+bool begins_like_block_or_footer(ByteView in) {
+  const std::size_t size = std::min(in.size(), kBlockMagic.size());
+  return std::memcmp(in.data(), kBlockMagic.data(), size) == 0 ||
+         std::memcmp(in.data(), kFooterMagic.data(), size) == 0;
+}
+
 void write_footer(const Footer& footer, Bytes out) {
   MMH_CHECK(out.size() == kFooterSize);
   std::ranges::fill(out, std::byte{0});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "advice.h"
 #include "lru_cache.h"
 #include "mmh/base/checked.h"
 #include "mmh/hash/blake3.h"
@@ -83,7 +84,7 @@ class PackReader final : public Reader {
   Result<BlockData> data_of(const Extent& extent, const FileRecord& record) const;
 
   std::unexpected<Error> damaged(std::string_view place, std::string_view what) const {
-    return fail(Errc::corrupt, fmt::format("{}: {}: {}; run mmh verify to see what is damaged", name_, place, what));
+    return fail(Errc::corrupt, fmt::format("{}: {}: {}{}", name_, place, what, kVerifyAdvice));
   }
   static std::string block_place(std::uint64_t number, const BlockInfo& block) {
     return fmt::format("block {} at {:#x}", number, block.offset);
@@ -246,7 +247,7 @@ Result<> PackReader::start() {
                                    "use another copy");
   }
   if (!header_fault.empty()) warn(header_fault);
-  if (!warning_.empty()) warning_ = fmt::format("{}: {}; run mmh verify to see what is damaged", name_, warning_);
+  if (!warning_.empty()) warning_ = fmt::format("{}: {}{}", name_, warning_, kVerifyAdvice);
   return {};
 }
 

@@ -86,6 +86,24 @@ Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource&
   return std::nullopt;
 }
 
+Result<bool> is_cut_off_append(const RandomAccessSource& source, std::uint64_t from) {
+  const std::uint64_t size = source.size();
+  while (from < size) {
+    std::array<std::byte, kBlockHeaderSize> bytes;
+    const auto present =
+        Bytes(bytes).first(static_cast<std::size_t>(std::min<std::uint64_t>(size - from, bytes.size())));
+    MMH_TRY(source.read_at(from, present));
+    if (present.size() < bytes.size()) return begins_like_block_or_footer(present);
+    const auto header = parse_block_header(present);
+    if (!header || header->offset != from) return false;
+    if (!range_within(from + kBlockHeaderSize, header->stored_size, size)) return true;
+    MMH_LET(const bool whole, payload_matches(source, *header));
+    if (!whole) return false;
+    from += kBlockHeaderSize + header->stored_size;
+  }
+  return true;
+}
+
 Result<std::vector<BlockHeader>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress) {
   const std::uint64_t size = source.size();
   // Real damage wastes at most the damaged blocks' bytes. Headers made to claim the same bytes again and again would

@@ -31,6 +31,10 @@ Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource&
 /// The whole header at exactly `offset`, its payload within the file. Errors: corrupt (none there), io.
 Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint64_t offset);
 
+/// Whether the bytes from `from` to the end of the file are what a killed append leaves: whole blocks, then at most the
+/// beginning of another. Errors: io.
+Result<bool> is_cut_off_append(const RandomAccessSource& source, std::uint64_t from);
+
 /// Whether the payload of `header` matches its hash. Errors: io, corrupt (the file has shrunk).
 Result<bool> payload_matches(const RandomAccessSource& source, const BlockHeader& header);
 
