@@ -112,9 +112,9 @@ std::set<std::size_t> boundary_sizes() {
   };
   for (std::size_t size = 0; size <= 130; ++size) sizes.insert(size);
   for (std::size_t blocks = 3; blocks <= 48; ++blocks) around(blocks * 64);
-  for (std::size_t chunks = 3; chunks <= 70; ++chunks) around(chunks * kBlake3ChunkSize);
-  for (std::size_t chunks = 128; chunks <= 1024; chunks *= 2) around(chunks * kBlake3ChunkSize);
-  sizes.insert({5 * 16 * kBlake3ChunkSize + 7, 300 * kBlake3ChunkSize, 777777});
+  for (std::size_t chunks = 3; chunks <= 34; ++chunks) around(chunks * kBlake3ChunkSize);
+  for (std::size_t chunks = 64; chunks <= 256; chunks *= 2) around(chunks * kBlake3ChunkSize);
+  sizes.insert({5 * 16 * kBlake3ChunkSize + 7, 200 * kBlake3ChunkSize});
   return sizes;
 }
 
@@ -176,7 +176,7 @@ TEST_P(Blake3Kernels, CompressesToAllSixteenWords) {
 }
 
 TEST_P(Blake3Kernels, DoesNotCareHowTheInputIsCut) {
-  const Buffer input = random_bytes(300'000, 3);
+  const Buffer input = random_bytes(100'003, 3);
   const Digest expected = oracle(input);
   for (const std::size_t piece :
        {1u, 63u, 64u, 65u, 1000u, 1024u, 1025u, 2048u, 5000u, 16384u, 16385u, 65536u, 131072u}) {
@@ -188,11 +188,11 @@ TEST_P(Blake3Kernels, DoesNotCareHowTheInputIsCut) {
     EXPECT_EQ(state.finish(), expected) << piece;
   }
   Random random(4);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 8; ++round) {
     Blake3 state;
     ByteView rest = input;
     while (!rest.empty()) {
-      const std::size_t taken = std::min<std::size_t>(rest.size(), random.below(std::uint64_t{1} << random.below(19)));
+      const std::size_t taken = std::min<std::size_t>(rest.size(), random.below(std::uint64_t{1} << random.below(18)));
       state.update(rest.first(taken));
       rest = rest.subspan(taken);
     }
@@ -214,14 +214,14 @@ TEST_P(Blake3Kernels, GivesEveryPrefixWhileItGoesOn) {
 
 TEST_P(Blake3Kernels, AssemblesSubtrees) {
   Random random(6);
-  const Buffer input = random_bytes(520 * kBlake3ChunkSize + 345, 6);
+  const Buffer input = random_bytes(200 * kBlake3ChunkSize + 345, 6);
   const Digest expected = oracle(input);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 6; ++round) {
     Blake3 state;
     std::size_t offset = 0;
     while (input.size() - offset >= kBlake3ChunkSize) {
       // Any power of two that divides the offset and fits.
-      std::size_t size = kBlake3ChunkSize << random.below(10);
+      std::size_t size = kBlake3ChunkSize << random.below(9);
       while (offset % size != 0 || input.size() - offset < size) size /= 2;
       const ByteView part = ByteView(input).subspan(offset, size);
       if (random.below(3) == 0) {
@@ -264,12 +264,12 @@ TEST_P(Blake3Kernels, SeeksInTheExtendedOutput) {
   EXPECT_EQ(across, extended(state, 128, far));
 }
 
-TEST_P(Blake3Kernels, AgreesWithItselfOnAnyNumberOfThreads) {
-  const Buffer input = random_bytes((std::size_t{5} << 20) + 12345, 10);
+TEST(Blake3, AgreesWithItselfOnAnyNumberOfThreads) {
+  const Buffer input = random_bytes((std::size_t{3} << 20) + 12345, 10);
   for (const unsigned threads : {1u, 2u, 7u}) {
     TaskPool pool(threads);
     for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{1} << 18, (std::size_t{1} << 18) + 1,
-                                   std::size_t{1} << 20, std::size_t{4} << 20, input.size()}) {
+                                   std::size_t{1} << 20, std::size_t{2} << 20, input.size()}) {
       const ByteView part = ByteView(input).first(size);
       EXPECT_EQ(blake3(part, pool), blake3(part)) << threads << " threads, " << size << " bytes";
     }
