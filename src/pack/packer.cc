@@ -58,8 +58,10 @@ struct RecordPiece {
 
 struct WaitingRecord {
   FileRecord record;
-  std::deque<RecordPiece> pieces;
-  bool complete = false;  ///< All pieces are known.
+  std::vector<RecordPiece> pieces;
+  std::size_t settled = 0;  ///< Pieces that are in the record's extents already.
+  bool complete = false;    ///< All pieces are known.
+  bool is_settled() const { return complete && settled == pieces.size(); }
 };
 
 void add_extent(std::vector<Extent>& extents, const Extent& next) {
@@ -77,15 +79,20 @@ void add_extent(std::vector<Extent>& extents, const Extent& next) {
 
 /// Moves pieces whose place is known into the record's extents.
 void settle(WaitingRecord& waiting) {
-  while (!waiting.pieces.empty()) {
-    const RecordPiece& piece = waiting.pieces.front();
+  constexpr std::size_t kForgetAt = 4096;
+  for (; waiting.settled < waiting.pieces.size(); ++waiting.settled) {
+    RecordPiece& piece = waiting.pieces[waiting.settled];
     if (piece.place == nullptr) {
       add_extent(waiting.record.extents, piece.extent);
     } else {
-      if (piece.place->block == Extent::kHole) return;
+      if (piece.place->block == Extent::kHole) break;
       add_extent(waiting.record.extents, Extent{piece.place->block, piece.place->offset, piece.place->length});
+      piece.place.reset();
     }
-    waiting.pieces.pop_front();
+  }
+  if (waiting.settled >= kForgetAt) {
+    waiting.pieces.erase(waiting.pieces.begin(), waiting.pieces.begin() + static_cast<std::ptrdiff_t>(waiting.settled));
+    waiting.settled = 0;
   }
 }
 
@@ -541,6 +548,7 @@ class Packer {
       // The record keeps its place in the queue and is passed over when its turn comes.
       waiting.record.entry.path.clear();
       waiting.pieces.clear();
+      waiting.settled = 0;
       --totals_.files;
     } else {
       if (const auto moved = tree::changed_since(*options_.sys, file.opened); file.ended_early || !moved || *moved) {
@@ -749,7 +757,7 @@ class Packer {
     while (!records_.empty()) {
       WaitingRecord& front = records_.front();
       settle(front);
-      if (!front.complete || !front.pieces.empty()) return {};
+      if (!front.is_settled()) return {};
       if (!front.record.entry.path.empty()) {
         if (collecting_) {
           collected_.push_back(std::move(front.record));
