@@ -30,7 +30,9 @@ class Lz4 final : public codec::Codec {
     const auto size = static_cast<int>(raw.size());
     const int bound = LZ4_compressBound(size);
     Buffer stream(static_cast<std::size_t>(bound));
-    const auto* const in = reinterpret_cast<const char*>(raw.data());
+    // LZ4 HC computes with the address of the input even where that is empty, and null wraps around.
+    const char nothing = 0;
+    const auto* const in = raw.empty() ? &nothing : reinterpret_cast<const char*>(raw.data());
     auto* const out = reinterpret_cast<char*>(stream.data());
     const int written = options.level >= LZ4HC_CLEVEL_MIN
                             ? LZ4_compress_HC(in, out, size, bound, options.level)
@@ -60,8 +62,10 @@ class Lz4 final : public codec::Codec {
 
   std::size_t decode_memory_max(std::size_t) const override { return 0; }
   std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions& options) const override {
+    constexpr std::size_t kOptimalParser = std::size_t{65} << 10;
     const int state = options.level >= LZ4HC_CLEVEL_MIN ? LZ4_sizeofStateHC() : LZ4_sizeofState();
-    return static_cast<std::size_t>(state) + raw_size + raw_size / 255 + 16;
+    return static_cast<std::size_t>(state) + (options.level >= LZ4HC_CLEVEL_OPT_MIN ? kOptimalParser : 0) + raw_size +
+           raw_size / 255 + 16;
   }
 };
 

@@ -29,7 +29,7 @@ enum class CodecId : std::uint32_t {
 /// Bytes that many frames share, named by the number of the block that holds them.
 struct Dictionary {
   std::uint64_t block = 0;
-  Buffer bytes;
+  Buffer bytes = {};
 };
 
 /// Machine code whose relative branch targets are made absolute, so that calls of one function look alike.
@@ -52,7 +52,7 @@ struct EncodeOptions {
   /// LZMA: literal context bits, literal position bits, position bits. Negative: the library's (3, 0, 2), and (3, 0, 0)
   /// for text. Requires: lc + lp <= 4.
   int lc = -1, lp = -1, pb = -1;
-  std::shared_ptr<const Dictionary> dictionary;  ///< zstd only.
+  std::shared_ptr<const Dictionary> dictionary = nullptr;  ///< zstd only.
 };
 
 /// What encode() yields: parameters that decode() needs, and the coded streams, each of which another codec may take

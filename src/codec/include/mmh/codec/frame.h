@@ -15,8 +15,8 @@ namespace mmh::codec {
 /// What to do to a block: a codec, and what to do to each stream it yields (missing children are stored as they are).
 struct Plan {
   CodecId codec = CodecId::stored;
-  EncodeOptions options;
-  std::vector<Plan> children;
+  EncodeOptions options = {};
+  std::vector<Plan> children = {};
 };
 
 inline constexpr std::size_t kRawSizeMax = std::size_t{64} << 20;     ///< Most bytes that one frame stands for.

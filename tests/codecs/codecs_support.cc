@@ -1,0 +1,179 @@
+#include "codecs/codecs_support.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "mmh/base/check.h"
+#include "mmh/codecs/builtin.h"
+#include "support/seeded.h"
+
+namespace mmh::test {
+namespace {
+
+using codec::Branch;
+using codec::CodecId;
+using codec::EncodeOptions;
+
+std::vector<Variant> make_variants() {
+  std::vector<Variant> all;
+  for (const int level : {-5, 1, 3, 9, 13, 16, 22}) {
+    all.push_back({"zstd" + std::string(level < 0 ? "_fast" : "_") + std::to_string(std::abs(level)), CodecId::zstd,
+                   EncodeOptions{.level = level}, level > 9});
+  }
+  all.push_back({"zstd_window_10", CodecId::zstd, {.level = 3, .window_log = 10}});
+  all.push_back({"zstd_window_27_long", CodecId::zstd, {.level = 3, .window_log = 27, .long_matches = true}});
+  all.push_back({"zstd_dictionary", CodecId::zstd, {.level = 3, .dictionary = test_dictionary()}});
+  all.push_back({"zstd_dictionary_19", CodecId::zstd, {.level = 19, .dictionary = test_dictionary()}, true});
+  all.push_back({"lz4_fast", CodecId::lz4, {.level = -8}});
+  all.push_back({"lz4_1", CodecId::lz4, {.level = 1}});
+  all.push_back({"lz4_hc_3", CodecId::lz4, {.level = 3}});
+  all.push_back({"lz4_hc_12", CodecId::lz4, {.level = 12}, true});
+  for (const int quality : {0, 1, 5, 9}) {
+    all.push_back({"brotli_" + std::to_string(quality), CodecId::brotli, EncodeOptions{.level = quality}, quality > 5});
+  }
+  all.push_back({"brotli_11_text", CodecId::brotli, {.level = 11, .text = true}, true});
+  all.push_back({"brotli_window_10", CodecId::brotli, {.level = 5, .window_log = 10}});
+  all.push_back({"brotli_window_26", CodecId::brotli, {.level = 5, .window_log = 26}});
+  all.push_back({"lzma_0", CodecId::lzma, {.level = 0}});
+  all.push_back({"lzma_6", CodecId::lzma, {.level = 6}, true});
+  all.push_back({"lzma_9_extreme_text", CodecId::lzma, {.level = 9, .text = true, .extreme = true}, true});
+  all.push_back({"lzma_window_12", CodecId::lzma, {.level = 1, .window_log = 12}, true});
+  all.push_back({"lzma_lc0_lp4_pb4", CodecId::lzma, {.level = 1, .lc = 0, .lp = 4, .pb = 4}, true});
+  all.push_back({"lzma_lc4", CodecId::lzma, {.level = 1, .lc = 4, .lp = 0, .pb = 0}, true});
+  all.push_back({"lzma_x86", CodecId::lzma, {.level = 1, .branch = Branch::x86}, true});
+  all.push_back(
+      {"lzma_arm64_delta_256", CodecId::lzma, {.level = 1, .branch = Branch::arm64, .delta_distance = 256}, true});
+  all.push_back({"lzma_delta_1", CodecId::lzma, {.level = 1, .delta_distance = 1}, true});
+  for (const int level : {0, 1, 6, 12}) {
+    all.push_back({"deflate_" + std::to_string(level), CodecId::deflate, EncodeOptions{.level = level}, level > 9});
+  }
+  for (const unsigned distance : {1u, 2u, 3u, 4u, 8u, 32u, 1000u, 65535u}) {
+    all.push_back({"delta_bytes_" + std::to_string(distance), CodecId::delta, EncodeOptions{.width = distance}});
+  }
+  for (const unsigned width : {1u, 2u, 4u, 8u}) {
+    all.push_back(
+        {"delta_integers_" + std::to_string(width), CodecId::delta, EncodeOptions{.width = width, .integers = true}});
+    all.push_back({"delta_integers_" + std::to_string(width) + "_three_apart", CodecId::delta,
+                   EncodeOptions{.width = width, .integers = true, .delta_distance = 3 * width}});
+  }
+  for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 12u, 16u, 31u, 64u}) {
+    all.push_back({"transpose_" + std::to_string(width), CodecId::transpose, EncodeOptions{.width = width}});
+  }
+  all.push_back({"branch_x86", CodecId::branch_x86, {}});
+  all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
+  return all;
+}
+
+Buffer ramp(std::size_t size) {
+  Buffer bytes(size);
+  Random random(7);
+  std::uint16_t value = 1000;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (i % 2 == 0) value = static_cast<std::uint16_t>(value + random.below(7) - 3);
+    bytes[i] = static_cast<std::byte>(i % 2 == 0 ? value : value >> 8);
+  }
+  return bytes;
+}
+
+// 24-byte records: a counter, a float-like field, a flag.
+Buffer records(std::size_t size) {
+  Buffer bytes(size);
+  Random random(8);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t field = i % 24;
+    const std::size_t row = i / 24;
+    bytes[i] = static_cast<std::byte>(field < 4    ? row >> (8 * field)
+                                      : field < 8  ? random.next()
+                                      : field == 8 ? row & 1
+                                                   : 0);
+  }
+  return bytes;
+}
+
+// Dense in what the branch filters look for, at every alignment and with every kind of operand.
+Buffer branches(std::size_t size) {
+  constexpr std::uint8_t kUsual[] = {0xe8, 0xe9, 0x0f, 0x80, 0x8f, 0x00, 0xff, 0x94,
+                                     0x97, 0x90, 0xb0, 0xf0, 0x01, 0xfe, 0x7f};
+  Buffer bytes(size);
+  Random random(9);
+  for (std::byte& byte : bytes) {
+    const std::uint64_t draw = random.next();
+    byte = static_cast<std::byte>(draw % 8 == 0 ? draw >> 32 : kUsual[(draw >> 8) % std::size(kUsual)]);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = make_variants();
+  return all;
+}
+
+const codec::Codec& codec_of(const Variant& variant) {
+  const codec::Codec* const codec = codecs::builtin_registry().find(variant.id);
+  MMH_CHECK(codec != nullptr);
+  return *codec;
+}
+
+std::shared_ptr<const codec::Dictionary> test_dictionary() {
+  static const auto dictionary =
+      std::make_shared<const codec::Dictionary>(codec::Dictionary{.block = 12345, .bytes = text_bytes(5000, 77)});
+  return dictionary;
+}
+
+codec::DecodeContext context_with_dictionary() {
+  return {.dictionary = [](std::uint64_t block) -> Result<std::shared_ptr<const codec::Dictionary>> {
+    if (block != test_dictionary()->block) return fail(Errc::corrupt, "no such dictionary");
+    return test_dictionary();
+  }};
+}
+
+codec::Plan image_plan(codec::Plan last) {
+  codec::Plan planes{.codec = CodecId::transpose, .options = {.width = 2}};
+  planes.children.push_back(std::move(last));
+  codec::Plan differences{.codec = CodecId::delta, .options = {.width = 2, .integers = true}};
+  differences.children.push_back(std::move(planes));
+  return differences;
+}
+
+std::string_view name_of(DataKind kind) {
+  switch (kind) {
+    case DataKind::zeros:
+      return "zeros";
+    case DataKind::text:
+      return "text";
+    case DataKind::noise:
+      return "noise";
+    case DataKind::ramp:
+      return "ramp";
+    case DataKind::records:
+      return "records";
+    case DataKind::branches:
+      return "branches";
+  }
+  return "";
+}
+
+Buffer make_data(DataKind kind, std::size_t size) {
+  switch (kind) {
+    case DataKind::zeros: {
+      Buffer bytes(size);
+      std::ranges::fill(bytes, std::byte{0});
+      return bytes;
+    }
+    case DataKind::text:
+      return text_bytes(size, 5);
+    case DataKind::noise:
+      return random_bytes(size, 6);
+    case DataKind::ramp:
+      return ramp(size);
+    case DataKind::records:
+      return records(size);
+    case DataKind::branches:
+      return branches(size);
+  }
+  return {};
+}
+
+}  // namespace mmh::test

@@ -1,0 +1,35 @@
+#pragma once
+// What the tests of the codecs share: every codec in every mode that takes its own path, and data of several kinds.
+
+#include <string>
+#include <vector>
+
+#include "mmh/codec/frame.h"
+
+namespace mmh::test {
+
+/// A codec and options under which it takes a path of its own.
+struct Variant {
+  std::string name;
+  codec::CodecId id;
+  codec::EncodeOptions options;
+  bool slow = false;  ///< Spared some of the longest inputs.
+};
+/// At least one for each codec of the table.
+const std::vector<Variant>& variants();
+const codec::Codec& codec_of(const Variant& variant);
+
+/// The dictionary that the variants with one use, and a context that hands it out.
+std::shared_ptr<const codec::Dictionary> test_dictionary();
+codec::DecodeContext context_with_dictionary();
+
+/// Integer differences of width 2, split into planes, then `last`.
+codec::Plan image_plan(codec::Plan last);
+
+enum class DataKind { zeros, text, noise, ramp, records, branches };
+inline constexpr DataKind kDataKinds[] = {DataKind::zeros, DataKind::text,    DataKind::noise,
+                                          DataKind::ramp,  DataKind::records, DataKind::branches};
+std::string_view name_of(DataKind kind);
+Buffer make_data(DataKind kind, std::size_t size);
+
+}  // namespace mmh::test
