@@ -3,7 +3,7 @@
 
 usage: tidy.py BUILD [FILE...]
 
-BUILD holds compile_commands.json. Without files: everything of src/ and fuzz/. What passed is remembered in BUILD/tidy by
+BUILD holds clang's compile_commands.json. Without files: everything of src/ and fuzz/. What passed is remembered in BUILD/tidy by
 a hash of the configuration and of the preprocessed source with its comments (NOLINT is one), so headers count too.
 """
 
@@ -38,9 +38,7 @@ def check(entry, build, cache):
         return error.stderr.decode(errors='replace')
     if passed.exists():
         return ''
-    # libstdc++ 12 uses its own deprecated functions in std::stable_sort, which clang reports at our call.
-    run = subprocess.run([TIDY, '--quiet', '-p', build, '--extra-arg=-Wno-deprecated-declarations', entry['file']],
-                         capture_output=True, text=True, check=False)
+    run = subprocess.run([TIDY, '--quiet', '-p', build, entry['file']], capture_output=True, text=True, check=False)
     if run.returncode == 0:
         passed.touch()
         return ''
