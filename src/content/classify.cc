@@ -124,7 +124,7 @@ class MatchProbe {
 
 // More uneven than chance makes `count` uniform bytes (four standard deviations), and by enough to gain half a percent.
 bool is_skewed(const Histogram& counts, std::size_t count) {
-  return skew_of(counts) > 48 + 1024 * 92 / std::max<std::size_t>(count, 1);
+  return skew_of(counts) > 48 + std::size_t{1024 * 92} / std::max<std::size_t>(count, 1);
 }
 
 }  // namespace

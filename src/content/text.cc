@@ -102,7 +102,7 @@ std::optional<ContentClass> class_of_text(const Histogram& counts, ByteView head
   }
   for (unsigned b = 128; b < 256; ++b) high += counts[b];
   all += high;
-  if (all == 0 || counts[0] * 500 > all || control * 100 > all) return std::nullopt;
+  if (all == 0 || std::uint64_t{counts[0]} * 500 > all || control * 100 > all) return std::nullopt;
 
   const auto sum = [&](std::string_view bytes) {
     std::uint64_t n = 0;
@@ -137,7 +137,7 @@ std::optional<ContentClass> class_of_text(const Histogram& counts, ByteView head
       (quotes * 40 >= all || (digits * 3 >= all && first == '[')) && sum(";=()") * 50 < all) {
     return json;
   }
-  if (const auto by_name = class_by_name(path)) return *by_name;
+  if (const auto by_name = class_by_name(path)) return by_name;
   if (first == '#' && head.size() > 2 && as_text(head).starts_with("#!")) return source;
   if (tags * 20 >= all) return markup;
   if (digits * 4 >= all || (lines != 0 && separators * 14 >= all && separators >= 2 * lines && sum("(){}=") * 50 < all))

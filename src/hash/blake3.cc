@@ -289,7 +289,7 @@ Digest blake3(ByteView input, TaskPool& pool) {
   constexpr std::size_t kTaskSizeMax = std::size_t{2} << 20;
   if (pool.threads() == 1 || input.size() < 2 * kTaskSizeMin) return blake3(input);
   const std::size_t task_size =
-      std::clamp(std::bit_floor(input.size() / (4 * pool.threads())), kTaskSizeMin, kTaskSizeMax);
+      std::clamp(std::bit_floor(input.size() / (std::size_t{4} * pool.threads())), kTaskSizeMin, kTaskSizeMax);
 
   struct Piece {
     TaskPool::Handle task;

@@ -182,7 +182,7 @@ class RestorerImpl final : public Restorer {
   Result<> finish_directory(const PendingDirectory& pending);
   template <class Set>
   void set_xattrs(std::string_view path, const Xattrs& xattrs, bool permissions, bool others, Set set);
-  void report(Error error) {
+  void report(const Error& error) {
     const std::lock_guard lock(problems_mutex_);
     problems_(error);
   }

@@ -286,7 +286,10 @@ class WalkerImpl final : public Walker {
     if (!options_.one_file_system || st.st_dev == root_device_ || is_nested_root()) {
       descend_ = true;
       below_ = {parent, item.name, path_.size(), st.st_dev, st.st_ino, taken_whole, std::nullopt};
-      if (!wanted) below_.held = std::move(item);
+      if (!wanted) {
+        below_.held = std::move(item);
+        return;
+      }
     }
     if (wanted) yield(std::move(item));
   }

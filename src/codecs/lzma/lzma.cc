@@ -97,7 +97,7 @@ Result<Buffer> configure(Chain& chain, std::size_t raw_size, const EncodeOptions
   MMH_TRY(check_option("lzma delta_distance", options.delta_distance, 0, LZMA_DELTA_DIST_MAX));
   set_lzma(chain, raw_size, options);
   MMH_TRY(check_option("lzma pb", chain.lzma.pb, 0, LZMA_PB_MAX));
-  MMH_TRY(check_option("lzma lc + lp", std::uint64_t{chain.lzma.lc} + chain.lzma.lp, 0, LZMA_LCLP_MAX));
+  MMH_TRY(check_option("lzma lc + lp", chain.lzma.lc + chain.lzma.lp, 0, LZMA_LCLP_MAX));
 
   Buffer parameters;
   parameters.push_back(static_cast<std::byte>((chain.lzma.pb * 5 + chain.lzma.lp) * 9 + chain.lzma.lc));

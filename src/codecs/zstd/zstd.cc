@@ -171,7 +171,7 @@ class Zstd final : public codec::Codec {
   // The window is the output itself. One input block and the tables are all that the context holds, twice: with a
   // dictionary and without.
   std::size_t decode_memory_max(std::size_t) const override {
-    return 2 * (ZSTD_estimateDCtxSize() + 2 * ZSTD_BLOCKSIZE_MAX);
+    return 2 * (ZSTD_estimateDCtxSize() + std::size_t{2} * ZSTD_BLOCKSIZE_MAX);
   }
 
   std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions& options) const override {
