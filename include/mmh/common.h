@@ -21,8 +21,8 @@ struct Progress {
   std::uint64_t files = 0;
 };
 
-/// Told of progress and of problems that do not stop an operation (a file that cannot be read, that changed…). Calls come
-/// one at a time, from the thread that called the operation or, for warnings, any other. The defaults do nothing.
+/// Told of progress and of problems that do not stop an operation (a file that cannot be read, that changed…). Calls
+/// come one at a time, from the thread that called the operation or, for warnings, any other. The defaults do nothing.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -38,7 +38,7 @@ struct RunOptions {
   unsigned threads = 0;                   ///< 0: one for each processor this process may use.
   std::uint64_t memory = kMemoryDefault;  ///< Bytes the operation may use, roughly; at least kMemoryMin.
   Observer* observer = nullptr;
-  const CancelFlag* cancel = nullptr;     ///< May be set from a signal handler.
+  const CancelFlag* cancel = nullptr;  ///< May be set from a signal handler.
 };
 
 /// 32 bytes of BLAKE3, as `b3sum` computes it for a file's content.

@@ -21,22 +21,22 @@ inline constexpr std::uint64_t kBlockSizeMax = std::uint64_t{64} << 20;
 
 /// How files are found and packed.
 struct PackOptions : RunOptions {
-  std::string directory = ".";         ///< Paths are resolved beneath it (tar's -C).
-  std::vector<std::string> exclude;    ///< Globs; what matches is left out, with all below it.
-  std::vector<std::string> include;    ///< Not empty: only files that match, with the directories above them.
-  bool follow = false;                 ///< Take what symlinks point to.
+  std::string directory = ".";       ///< Paths are resolved beneath it (tar's -C).
+  std::vector<std::string> exclude;  ///< Globs; what matches is left out, with all below it.
+  std::vector<std::string> include;  ///< Not empty: only files that match, with the directories above them.
+  bool follow = false;               ///< Take what symlinks point to.
   bool one_file_system = false;
   bool xattrs = true;
-  int level = kLevelDefault;           ///< 1 (fast) to 9 (small).
-  std::uint64_t block_size = 0;        ///< Most raw bytes of a block; 0: by level. Smaller: faster reads of single files.
-  bool force = false;                  ///< Replace an existing output.
+  int level = kLevelDefault;     ///< 1 (fast) to 9 (small).
+  std::uint64_t block_size = 0;  ///< Most raw bytes of a block; 0: by level. Smaller: faster reads of single files.
+  bool force = false;            ///< Replace an existing output.
 };
 
 /// Bytes before and after, of one content class ("text", "tensor"…).
 struct ClassTotals {
   std::string name;
   std::uint64_t files = 0;
-  std::uint64_t raw_bytes = 0;     ///< Content that was compressed (duplicates not counted).
+  std::uint64_t raw_bytes = 0;  ///< Content that was compressed (duplicates not counted).
   std::uint64_t stored_bytes = 0;
 };
 
@@ -47,15 +47,16 @@ struct PackSummary {
   std::uint64_t content_bytes = 0;    ///< Sum of their sizes.
   std::uint64_t duplicate_bytes = 0;  ///< Content found before and stored once.
   std::uint64_t hole_bytes = 0;
-  std::uint64_t pack_bytes = 0;       ///< Size of the pack (after an append: of the whole).
-  std::uint64_t written_bytes = 0;    ///< Bytes written by this call.
-  std::uint64_t problems = 0;         ///< Warnings given: objects left out or changed while they were read.
+  std::uint64_t pack_bytes = 0;     ///< Size of the pack (after an append: of the whole).
+  std::uint64_t written_bytes = 0;  ///< Bytes written by this call.
+  std::uint64_t problems = 0;       ///< Warnings given: objects left out or changed while they were read.
   Hash root{};
-  std::vector<ClassTotals> classes;   ///< Only those that occur.
+  std::vector<ClassTotals> classes;  ///< Only those that occur.
 };
 
-/// Packs `paths` into a new file, which appears under `output` only when it is whole and synced. Files that cannot be read
-/// are reported to the observer and left out. Errors: exists, not_found (a path the caller named), no_space, io, cancelled…
+/// Packs `paths` into a new file, which appears under `output` only when it is whole and synced. Files that cannot be
+/// read are reported to the observer and left out. Errors: exists, not_found (a path the caller named), no_space, io,
+/// cancelled…
 Result<PackSummary> create_pack(const std::vector<std::string>& paths, const std::string& output,
                                 const PackOptions& options);
 /// The same, written front to back to a descriptor that the caller owns.
@@ -66,7 +67,8 @@ struct Output {
   std::string path;
   int fd = -1;
 };
-/// Packs the entries of a tar stream read from `tar_fd` as they are. A later entry of the same path replaces an earlier one.
+/// Packs the entries of a tar stream read from `tar_fd` as they are. A later entry of the same path replaces an earlier
+/// one.
 Result<PackSummary> create_pack_from_tar(int tar_fd, const Output& output, const PackOptions& options);
 
 /// Adds `paths` to an existing pack or replaces entries of the same path, without rewriting old blocks. Killed at any
@@ -121,8 +123,8 @@ struct CodecTotals {
 struct PackStatistics {
   std::uint64_t files = 0, directories = 0, symlinks = 0, hard_links = 0, others = 0;
   std::uint64_t data_raw_bytes = 0, data_stored_bytes = 0, manifest_stored_bytes = 0, index_stored_bytes = 0;
-  std::vector<CodecTotals> codecs;    ///< Largest first.
-  std::vector<ClassTotals> types;     ///< By file name extension: content bytes, and their share of stored bytes.
+  std::vector<CodecTotals> codecs;  ///< Largest first.
+  std::vector<ClassTotals> types;   ///< By file name extension: content bytes, and their share of stored bytes.
 };
 
 struct DamagedRange {
@@ -142,16 +144,16 @@ struct VerifySummary {
 enum class OverwritePolicy : std::uint8_t { never, ask, always, newer };
 
 struct UnpackOptions : RunOptions {
-  std::string directory = ".";          ///< Made when missing.
-  std::vector<std::string> patterns;    ///< Paths (with all below) or globs; empty: everything.
+  std::string directory = ".";        ///< Made when missing.
+  std::vector<std::string> patterns;  ///< Paths (with all below) or globs; empty: everything.
   std::vector<std::string> exclude;
   unsigned strip_components = 0;
   OverwritePolicy overwrite = OverwritePolicy::never;
   std::function<bool(std::string_view path)> ask;  ///< For OverwritePolicy::ask.
-  bool permissions = false;             ///< Always so for root. Keep set-uid, set-gid, sticky and what the umask would clear.
-  bool owners = false;                  ///< Always so for root.
+  bool permissions = false;  ///< Always so for root. Keep set-uid, set-gid, sticky and what the umask would clear.
+  bool owners = false;       ///< Always so for root.
   bool numeric_owners = false;
-  bool devices = false;                 ///< Make device nodes and FIFOs.
+  bool devices = false;  ///< Make device nodes and FIFOs.
   bool xattrs = true;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
-// Known answers of BLAKE3, from the specification's authors (test_vectors.json of https://github.com/BLAKE3-team/BLAKE3).
+// Known answers of BLAKE3, from the specification's authors (test_vectors.json of
+// https://github.com/BLAKE3-team/BLAKE3).
 
 #include <cstddef>
 #include <string_view>

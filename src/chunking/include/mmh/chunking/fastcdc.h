@@ -1,5 +1,6 @@
 #pragma once
-// Content-defined chunking: FastCDC with normalised chunking (Xia et al., USENIX ATC 2016 and TPDS 2020) over the Gear hash.
+// Content-defined chunking: FastCDC with normalised chunking (Xia et al., USENIX ATC 2016 and TPDS 2020) over the Gear
+// hash.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,8 +17,8 @@ struct ChunkSizes {
   std::uint32_t size_max;
 };
 
-/// The size of the first chunk of `data`: depends on the chunk's own bytes only. data.size() when no cut falls before the
-/// end or size_max. Fixed tables: the same bytes are cut the same way for ever (pinned by test vectors).
+/// The size of the first chunk of `data`: depends on the chunk's own bytes only. data.size() when no cut falls before
+/// the end or size_max. Fixed tables: the same bytes are cut the same way for ever (pinned by test vectors).
 std::size_t first_cut(ByteView data, const ChunkSizes& sizes);
 
 }  // namespace mmh::chunking

@@ -1,6 +1,6 @@
 #pragma once
-// Similarity sketches: near-identical byte strings get equal features with high probability, so that sorting by sketch puts
-// similar content side by side. A sketch only orders data; it never decides equality.
+// Similarity sketches: near-identical byte strings get equal features with high probability, so that sorting by sketch
+// puts similar content side by side. A sketch only orders data; it never decides equality.
 
 #include <array>
 #include <cstdint>

@@ -10,20 +10,20 @@ namespace mmh::content {
 
 /// On disk nowhere: a class only steers grouping and planning. Names are shown by `mmh info` and `mmh bench`.
 enum class ContentClass : std::uint8_t {
-  text,          ///< Natural-language text.
-  source,        ///< Program source and scripts.
-  markup,        ///< XML, HTML and kin.
-  json,          ///< JSON and JSON lines.
-  log,           ///< Line records: logs, CSV and other tables in text.
-  machine_x86,   ///< x86 machine code (ELF, PE, object files and archives of them).
+  text,         ///< Natural-language text.
+  source,       ///< Program source and scripts.
+  markup,       ///< XML, HTML and kin.
+  json,         ///< JSON and JSON lines.
+  log,          ///< Line records: logs, CSV and other tables in text.
+  machine_x86,  ///< x86 machine code (ELF, PE, object files and archives of them).
   machine_arm64,
   machine_other,  ///< Other executable or byte code.
-  tensor,        ///< Arrays of floating-point numbers or quantised weights.
-  image,         ///< Uncompressed rasters.
-  audio,         ///< Uncompressed PCM.
-  records,       ///< Binary records of a fixed length, databases.
-  binary,        ///< Anything else that shrinks.
-  compressed,    ///< Already compressed or encrypted: will not shrink.
+  tensor,         ///< Arrays of floating-point numbers or quantised weights.
+  image,          ///< Uncompressed rasters.
+  audio,          ///< Uncompressed PCM.
+  records,        ///< Binary records of a fixed length, databases.
+  binary,         ///< Anything else that shrinks.
+  compressed,     ///< Already compressed or encrypted: will not shrink.
 };
 inline constexpr std::size_t kContentClassCount = 14;
 

@@ -16,8 +16,8 @@ inline constexpr int kLevelMax = 9;
 class Planner {
  public:
   virtual ~Planner() = default;
-  /// The plan for `raw`, a block of content of one class, at `level` (1..9): tries candidates on samples and weighs size
-  /// against a fixed cost model of each codec's speed.
+  /// The plan for `raw`, a block of content of one class, at `level` (1..9): tries candidates on samples and weighs
+  /// size against a fixed cost model of each codec's speed.
   virtual codec::Plan plan(ByteView raw, ContentClass content, int level) const = 0;
   /// Raw bytes that a block of this class should hold at `level`; at most codec::kRawSizeMax.
   virtual std::size_t block_size(ContentClass content, int level) const = 0;

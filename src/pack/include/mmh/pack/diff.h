@@ -10,8 +10,8 @@ namespace mmh::pack {
 
 enum class Change : std::uint8_t { added, removed, content, metadata, type };
 
-/// How two records of one path differ; nothing: they do not. The most telling difference is named: type, content (bytes,
-/// link target, device number), metadata (mode, time, owner, attributes).
+/// How two records of one path differ; nothing: they do not. The most telling difference is named: type, content
+/// (bytes, link target, device number), metadata (mode, time, owner, attributes).
 std::optional<Change> compare_records(const FileRecord& before, const FileRecord& after);
 
 /// Told of each difference, in path order. `before`/`after`: null where the entry is absent.

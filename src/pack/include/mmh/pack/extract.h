@@ -29,13 +29,14 @@ struct ExtractTotals {
   std::uint64_t entries = 0;
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t kept = 0;      ///< Left as they were by the overwrite policy.
+  std::uint64_t kept = 0;  ///< Left as they were by the overwrite policy.
   std::uint64_t problems = 0;
-  std::uint64_t damaged = 0;   ///< Of the problems: content that does not verify.
+  std::uint64_t damaged = 0;  ///< Of the problems: content that does not verify.
 };
 
-/// Restores entries; goes on past those that fail, reporting each. Every file's BLAKE3 is compared before the file gets its
-/// name. Memory is bounded whatever the pack holds. Errors: cancelled, and what makes going on pointless (no_space).
+/// Restores entries; goes on past those that fail, reporting each. Every file's BLAKE3 is compared before the file gets
+/// its name. Memory is bounded whatever the pack holds. Errors: cancelled, and what makes going on pointless
+/// (no_space).
 Result<ExtractTotals> extract(const Reader& reader, tree::Restorer& restorer, const ExtractOptions& options);
 
 /// Writes entries as a pax tar stream, in manifest order. Content that does not verify ends the stream with an error.

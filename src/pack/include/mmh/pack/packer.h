@@ -25,15 +25,15 @@ struct PackerOptions {
   Sys* sys = nullptr;
   const codec::Registry* registry = nullptr;
   const content::Planner* planner = nullptr;
-  TrainDictionary train_dictionary;          ///< May be null.
+  TrainDictionary train_dictionary;  ///< May be null.
   int level = content::kLevelDefault;
-  std::uint64_t block_size = 0;              ///< Most raw bytes of a block; 0: the planner's choice.
-  unsigned threads = 1;                      ///< Never changes the bytes that come out.
+  std::uint64_t block_size = 0;  ///< Most raw bytes of a block; 0: the planner's choice.
+  unsigned threads = 1;          ///< Never changes the bytes that come out.
   std::uint64_t memory = std::uint64_t{1} << 30;
   const CancelFlag* cancel = nullptr;
   std::function<void(std::uint64_t bytes, std::uint64_t files)> progress;
-  tree::ProblemSink problem;                 ///< Told of what was left out or changed while it was read.
-  std::string writer;                        ///< For the trailer.
+  tree::ProblemSink problem;  ///< Told of what was left out or changed while it was read.
+  std::string writer;         ///< For the trailer.
   std::vector<std::string> libraries;
 };
 
@@ -60,8 +60,8 @@ struct PackerTotals {
 Result<PackerTotals> pack_tree(const PackerOptions& options, const tree::WalkOptions& walk, ByteSink& out);
 /// Packs the entries of a tar stream. A later entry of the same path wins. Keeps all records in memory until the end.
 Result<PackerTotals> pack_tar(const PackerOptions& options, tree::TarReader& tar, ByteSink& out);
-/// Writes behind an existing pack what makes it hold `walk`'s entries too. `before_trailer` runs when everything but index
-/// and trailers is written, so that the caller can sync.
+/// Writes behind an existing pack what makes it hold `walk`'s entries too. `before_trailer` runs when everything but
+/// index and trailers is written, so that the caller can sync.
 Result<PackerTotals> append_tree(const PackerOptions& options, const Reader& existing, const tree::WalkOptions& walk,
                                  ByteSink& out, const std::function<Result<>()>& before_trailer);
 
