@@ -83,9 +83,11 @@ class FdSink final : public ByteSink {
   std::string name_;
 };
 
+// Not /tmp where there is a choice: it is memory on many systems, and what is spooled may be larger than that.
 std::string temporary_directory() {
   const char* const chosen = std::getenv("TMPDIR");
-  return chosen != nullptr && *chosen != '\0' ? chosen : "/tmp";
+  if (chosen != nullptr && *chosen != '\0') return chosen;
+  return ::access("/var/tmp", W_OK | X_OK) == 0 ? "/var/tmp" : "/tmp";
 }
 
 // Opens a file that vanishes when it is closed.

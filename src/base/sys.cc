@@ -60,7 +60,7 @@ SysResult<std::string> sized(Call call) {
   }
 }
 
-SysResult<std::vector<std::string>> split_names(SysResult<std::string> list) {
+SysResult<std::vector<std::string>> split_names(const SysResult<std::string>& list) {
   if (list.error == ENOTSUP || list.error == ENODATA) return {};
   if (!list) return {{}, list.error};
   std::vector<std::string> names;

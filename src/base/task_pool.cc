@@ -14,7 +14,11 @@
 namespace mmh {
 
 namespace {
+// What this thread could use before a pool bound it; empty where none did.
+thread_local std::vector<std::size_t> unbound_processors;
+
 std::vector<std::size_t> allowed_processors() {
+  if (!unbound_processors.empty()) return unbound_processors;
   std::vector<std::size_t> allowed;
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -79,10 +83,12 @@ TaskPool::TaskPool(unsigned threads) {
     } catch (const std::system_error&) {
       break;  // The system gives no more threads; the work gets done with fewer.
     }
-    if (use_all) bind(workers_.back().native_handle(), std::vector{cpus[i]});
+    // Not bound to one, they still must not inherit the one that another pool bound this thread to.
+    bind(workers_.back().native_handle(), use_all ? std::vector{cpus[i]} : cpus);
   }
-  if (use_all) {
-    caller_processors_ = cpus;
+  if (use_all && unbound_processors.empty()) {
+    binds_caller_ = true;
+    unbound_processors = cpus;
     bind(pthread_self(), std::vector{cpus[0]});
   }
 }
@@ -95,7 +101,10 @@ TaskPool::~TaskPool() {
   }
   work_there_.notify_all();
   workers_.clear();
-  if (!caller_processors_.empty()) bind(pthread_self(), caller_processors_);
+  if (binds_caller_) {
+    bind(pthread_self(), unbound_processors);
+    unbound_processors.clear();
+  }
 }
 
 TaskPool::Handle TaskPool::submit(std::function<void()> work) {

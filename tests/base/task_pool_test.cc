@@ -35,6 +35,25 @@ TEST(TaskPool, WithOneThreadRunsEverythingOnTheCallerInOrder) {
   EXPECT_EQ(order.size(), 10u);
 }
 
+TEST(TaskPool, WorkersOfASecondPoolAreNotConfinedByTheFirst) {
+  const unsigned processors = available_processors();
+  TaskPool first(processors);
+  TaskPool second(processors + 1);  // not bound to one processor each
+  std::barrier all(static_cast<std::ptrdiff_t>(processors) + 1);
+  std::atomic<unsigned> confined{0};
+  std::vector<TaskPool::Handle> tasks;
+  for (unsigned i = 0; i <= processors; ++i) {
+    tasks.push_back(second.submit([&, caller = std::this_thread::get_id()] {
+      all.arrive_and_wait();
+      cpu_set_t set;
+      ::sched_getaffinity(0, sizeof set, &set);
+      if (std::this_thread::get_id() != caller && CPU_COUNT(&set) == 1 && processors > 1) ++confined;
+    }));
+  }
+  for (const auto& task : tasks) second.wait(task);
+  EXPECT_EQ(confined, 0u);
+}
+
 class TaskPoolThreads : public ::testing::TestWithParam<unsigned> {};
 
 TEST_P(TaskPoolThreads, APipelineGivesTheSameAtAnyNumberOfThreads) {

@@ -26,8 +26,8 @@ class RandomAccessSource {
 Result<std::unique_ptr<RandomAccessSource>> open_source(Sys& sys, const std::string& path);
 /// The same over bytes in memory that outlive it.
 std::unique_ptr<RandomAccessSource> memory_source(ByteView bytes, std::string name);
-/// Copies `fd` to its end into an unnamed temporary file (in $TMPDIR or /tmp) and gives that. Errors: io, no_space,
-/// cancelled.
+/// Copies `fd` to its end into an unnamed temporary file (in $TMPDIR, or /var/tmp, or /tmp) and gives that. Errors: io,
+/// no_space, cancelled.
 Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::string name,
                                                          const CancelFlag* cancel = nullptr);
 

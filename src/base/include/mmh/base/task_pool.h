@@ -31,7 +31,8 @@ class TaskPool {
   /// this process may use, each thread is bound to one of them (the caller until the pool goes): some kernels pack
   /// unbound threads onto one processor.
   explicit TaskPool(unsigned threads);
-  /// Waits for running tasks; queued tasks that nobody waited for are dropped. No thread may be in wait().
+  /// Waits for running tasks; queued tasks that nobody waited for are dropped. On the thread
+  /// that made the pool, and with no thread in wait().
   ~TaskPool();
   TaskPool(const TaskPool&) = delete;
   TaskPool& operator=(const TaskPool&) = delete;
@@ -53,7 +54,7 @@ class TaskPool {
   unsigned blocked_callers_ = 0;  // in task_done_.wait()
   std::deque<Handle> queue_;
   bool stopping_ = false;
-  std::vector<std::size_t> caller_processors_;  // to restore; empty where the caller was not bound
+  bool binds_caller_ = false;
   std::vector<std::jthread> workers_;
 };
 
