@@ -1,7 +1,6 @@
 #pragma once
-// What the tests of trees share: walking into a list, copying by walk and restore, asking the system's own tools.
+// What the tests of trees share: walking into a list, and copying by walk and restore.
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,7 @@
 
 namespace mmh::test {
 
-/// Problems told, as "code: message".
+/// Problems told, in order. Any thread, one at a time.
 class Problems {
  public:
   tree::ProblemSink sink() {
@@ -32,18 +31,15 @@ std::vector<std::string> walk_paths(tree::WalkOptions options, Problems& problem
 /// Walks and restores, the way a pack and its extraction would: xattrs, data runs and hard links included.
 Result<> copy_tree(Sys& sys, const tree::WalkOptions& from, const tree::RestoreOptions& to, Problems& problems);
 
-/// One line per object beneath `directory`, sorted: path, type, mode, owner, size, mtime in ns, link target, device,
-/// content digest of small files, xattrs; hard links by the first of their names.
-std::vector<std::string> describe_tree(const std::string& directory);
+/// Options under which everything is kept.
+tree::RestoreOptions keep_all(const std::string& target);
 
-/// Runs a shell command; its standard output, or nothing when it fails.
-std::optional<std::string> shell(const std::string& command);
-/// Whether a program is installed.
-bool has_program(const std::string& name);
+/// Runs a shell command and gives its standard output. Fails the test when the command fails.
+std::string shell(const std::string& command);
 /// Text in single quotes for a shell.
 std::string quoted(const std::string& text);
 
-/// A tree of everything: modes, times in ns, xattrs, ACLs, sparse and empty files, links, odd names; nodes when root.
-void make_rich_tree(const std::string& directory);
+/// Adds what make_tree() leaves out: holes at every place, a hard link to a symlink, and as root device nodes.
+void add_odd_objects(const std::string& directory);
 
 }  // namespace mmh::test
