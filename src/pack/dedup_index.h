@@ -16,9 +16,9 @@ struct ChunkPlace {
   std::uint32_t length = 0;
 };
 
-/// Maps chunk digests to places in at most `memory_max` bytes. When it is full it keeps a sample (digests that end in more
-/// and more zero bits), so that duplicates of long inputs are still found in part. Deterministic.
-/// Compares 192 bits of the digest: 96-bit collision resistance.
+/// Maps chunk digests to places in at most `memory_max` bytes. When it is full it keeps a sample (digests that end in
+/// more and more zero bits), so that duplicates of long inputs are still found in part. Deterministic. Compares 192
+/// bits of the digest: 96-bit collision resistance.
 class DedupIndex {
  public:
   explicit DedupIndex(std::size_t memory_max);

@@ -31,7 +31,8 @@ struct LikenessKey {
   auto operator<=>(const LikenessKey&) const = default;
 };
 
-/// A chunk on its way into a block. `place` is shared with the records that use the chunk and is set when it is written.
+/// A chunk on its way into a block. `place` is shared with the records that use the chunk and is set when it is
+/// written.
 struct WaitingChunk {
   LikenessKey key;
   std::shared_ptr<ChunkPlace> place;
@@ -59,7 +60,8 @@ class Lanes {
   std::uint64_t held_bytes() const { return held_bytes_; }
   bool empty() const { return waiting_ == 0; }
 
-  /// Takes full blocks out of the lane that holds most; its rest stays, unless that is all it has: then the rest goes too.
+  /// Takes full blocks out of the lane that holds most; its rest stays, unless that is all it has: then the rest goes
+  /// too.
   std::vector<BlockContent> take_largest(const BlockSizeOf& block_size_of);
   /// Takes everything, largest block first. Small remainders of several classes share a block.
   std::vector<BlockContent> take_all(const BlockSizeOf& block_size_of);

@@ -16,8 +16,8 @@ namespace mmh::pack {
 /// target's content, and the target becomes the link; one whose target is absent is reported and left out.
 std::vector<FileRecord> sort_records(std::vector<FileRecord> records, const tree::ProblemSink& problem);
 
-/// Merges sorted new records into sorted existing ones. New ones replace those of the same path; one that is no directory
-/// replaces all that was below it. Existing hard links to what was replaced keep the old content.
+/// Merges sorted new records into sorted existing ones. New ones replace those of the same path; one that is no
+/// directory replaces all that was below it. Existing hard links to what was replaced keep the old content.
 class RecordMerge {
  public:
   using Emit = std::function<Result<>(const FileRecord&)>;
@@ -36,7 +36,7 @@ class RecordMerge {
   std::size_t next_ = 0;
   tree::ProblemSink problem_;
   Emit emit_;
-  std::string shadow_;  ///< Last new non-directory: what existed below it is gone.
+  std::string shadow_;   ///< Last new non-directory: what existed below it is gone.
   std::string barrier_;  ///< Last emitted non-directory.
   /// Existing regular files that were dropped, for links to them: the record, and the name that took it over.
   struct Replaced {

@@ -21,14 +21,14 @@ struct Piece {
   std::uint32_t offset = 0;  ///< In the segment.
   std::uint32_t length = 0;
   bool hole = false;
-  hash::Digest hash;         ///< Of a chunk.
+  hash::Digest hash;  ///< Of a chunk.
 };
 
 /// Bytes of one file from `file_offset` on, and what was learnt of them.
 struct Segment {
   std::uint64_t file_offset = 0;
-  std::size_t size = 0;           ///< Bytes of content, holes included; less than asked for when the file ended early.
-  ByteView data;                  ///< `size` bytes, in a buffer that the batch owns or zero_segment().
+  std::size_t size = 0;  ///< Bytes of content, holes included; less than asked for when the file ended early.
+  ByteView data;         ///< `size` bytes, in a buffer that the batch owns or zero_segment().
   std::vector<Piece> pieces;
   hash::Digest file_hash;         ///< Where the segment is the whole file.
   hash::ChainingValue subtree{};  ///< Where it is a whole segment of a longer file.
