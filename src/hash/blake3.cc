@@ -129,13 +129,23 @@ std::size_t hash_wide(ByteView input, std::uint64_t index, const ChainingValue& 
   return count;
 }
 
+/// Merges nodes until two are left, the children of the top.
+void merge_to_pair(ChainingValue* nodes, std::size_t count, const ChainingValue& key, std::uint32_t flags) {
+  while (count > 2) count = merge_level(nodes, count, key, flags);
+}
+
 /// The two children of the top of a subtree of more than one chunk.
 std::pair<ChainingValue, ChainingValue> hash_to_pair(ByteView input, std::uint64_t index, const ChainingValue& key,
                                                      std::uint32_t flags) {
   ChainingValue nodes[kLanesMax];
-  std::size_t count = hash_wide(input, index, key, flags, nodes);
-  while (count > 2) count = merge_level(nodes, count, key, flags);
+  merge_to_pair(nodes, hash_wide(input, index, key, flags, nodes), key, flags);
   return {nodes[0], nodes[1]};
+}
+
+/// The chunks of the largest complete subtree that begins at chunk `index` and has at most `most` chunks.
+std::size_t complete_subtree(std::uint64_t index, std::size_t most) {
+  const std::size_t largest = std::bit_floor(most);
+  return index % largest == 0 ? largest : std::size_t{1} << std::countr_zero(index);
 }
 
 ChainingValue key_words(ByteView key) {
@@ -193,8 +203,7 @@ Blake3& Blake3::update(ByteView input) {
     const std::size_t whole = input.size() / kBlake3ChunkSize;
     std::size_t taken;
     if (whole >= kLanesMax && chunks_done_ % kLanesMax == 0) {
-      taken = std::bit_floor(whole);
-      while ((chunks_done_ & (taken - 1)) != 0) taken /= 2;
+      taken = complete_subtree(chunks_done_, whole);
       const auto [left, right] = hash_to_pair(input.first(taken * kBlake3ChunkSize), chunks_done_, key_, flags_);
       push_node(left, taken / 2);
       push_node(right, taken / 2);
@@ -202,7 +211,13 @@ Blake3& Blake3::update(ByteView input) {
       ChainingValue nodes[kLanesMax];
       taken = std::min<std::size_t>(whole, kLanesMax - chunks_done_ % kLanesMax);
       hash_chunks(input.data(), taken, chunks_done_, key_, flags_, nodes);
-      for (std::size_t i = 0; i < taken; ++i) push_node(nodes[i], 1);
+      for (std::size_t i = 0; i < taken;) {
+        const std::size_t size = complete_subtree(chunks_done_, taken - i);
+        merge_to_pair(nodes + i, size, key_, flags_);
+        push_node(nodes[i], (size + 1) / 2);
+        if (size > 1) push_node(nodes[i + 1], size / 2);
+        i += size;
+      }
     }
     input = input.subspan(taken * kBlake3ChunkSize);
   }

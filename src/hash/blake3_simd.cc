@@ -106,7 +106,7 @@ HWY_INLINE void transpose_blocks(D d, Vec<D>& v0, Vec<D>& v1, Vec<D>& v2, Vec<D>
   v3 = hn::BitCast(d, hn::InterleaveUpper(d64, high01, high23));
 }
 
-/// Block b of the result is the 16 bytes at inputs[4 b] + offset.
+/// Block b of the result is the 16 bytes at inputs[step * b] + offset.
 template <class D>
 HWY_INLINE Vec<D> load_blocks(D d, const std::byte* const* inputs, std::size_t step, std::size_t offset) {
   if constexpr (kLanesOf<D> == 4) {
@@ -154,15 +154,15 @@ HWY_INLINE void load_message(D d, const std::byte* const* inputs, std::size_t of
   }
 }
 
-/// Block b of `v` goes to the words at out[4 b] + offset.
+/// Block b of `v` goes to out[step * b], from word `offset` on.
 template <class D>
-HWY_INLINE void store_blocks(D d, Vec<D> v, ChainingValue* out, std::size_t offset) {
+HWY_INLINE void store_blocks(D d, Vec<D> v, ChainingValue* out, std::size_t step, std::size_t offset) {
   if constexpr (kLanesOf<D> == 4) {
     hn::StoreU(v, d, out->data() + offset);
   } else {
     const hn::Half<D> half;
-    store_blocks(half, hn::LowerHalf(half, v), out, offset);
-    store_blocks(half, hn::UpperHalf(half, v), out + kLanesOf<D> / 2, offset);
+    store_blocks(half, hn::LowerHalf(half, v), out, step, offset);
+    store_blocks(half, hn::UpperHalf(half, v), out + step * kLanesOf<D> / 8, step, offset);
   }
 }
 
@@ -275,8 +275,8 @@ HWY_NOINLINE void hash_columns(D d, const ChainingValue& key, const Inputs& inpu
   ChainingValue* const target = count < kLanes ? spare : out;
 #pragma GCC unroll 4
   for (std::size_t i = 0; i < 4; ++i) {
-    store_blocks(d, h[i], target + i, 0);
-    store_blocks(d, h[i + 4], target + i, 4);
+    store_blocks(d, h[i], target + i, 4, 0);
+    store_blocks(d, h[i + 4], target + i, 4, 4);
   }
   if (target == spare) {
     for (std::size_t i = 0; i < count; ++i) out[i] = spare[i];
@@ -285,12 +285,9 @@ HWY_NOINLINE void hash_columns(D d, const ChainingValue& key, const Inputs& inpu
 
 // ---- rows
 
-/// The sixteen words of each block's message, ordered for one round: x and y for the columns, z and w for the
-/// diagonals. The diagonals keep row b in place, so lane 0 is the last of the four mixes.
-template <class D>
-struct Message {
-  Vec<D> x, y, z, w;
-};
+// A message m is four vectors in each round: x and y for the columns, z and w for the diagonals. The diagonals keep row
+// b in place, so their lane 0 is the last of the four mixes. A state v is the rows a, b, c, e. Arrays, for the implicit
+// constructor of a struct would lack the target's attributes.
 
 #define MMH_WORD(i) 4 * (i), 4 * (i) + 1, 4 * (i) + 2, 4 * (i) + 3
 #define MMH_NONE 0x80, 0x80, 0x80, 0x80
@@ -316,7 +313,7 @@ HWY_INLINE Vec<D> pick(D d, Vec<D> v, const std::uint8_t* table) {
 }
 
 template <class D>
-HWY_INLINE Message<D> load_rows(D d, const std::byte* const* inputs, std::size_t offset) {
+HWY_INLINE void load_rows(D d, const std::byte* const* inputs, std::size_t offset, Vec<D>* m) {
   const hn::Repartition<std::uint64_t, D> d64;
   const auto even_odd = same_blocks(d, kEvenOdd);
   const auto part = [&](std::size_t quarter) HWY_ATTR {
@@ -326,57 +323,52 @@ HWY_INLINE Message<D> load_rows(D d, const std::byte* const* inputs, std::size_t
   const auto words1 = part(1);
   const auto words2 = part(2);
   const auto words3 = part(3);
-  return {hn::BitCast(d, hn::InterleaveLower(d64, words0, words1)),
-          hn::BitCast(d, hn::InterleaveUpper(d64, words0, words1)),
-          hn::Shuffle2103(hn::BitCast(d, hn::InterleaveLower(d64, words2, words3))),
-          hn::Shuffle2103(hn::BitCast(d, hn::InterleaveUpper(d64, words2, words3)))};
+  m[0] = hn::BitCast(d, hn::InterleaveLower(d64, words0, words1));
+  m[1] = hn::BitCast(d, hn::InterleaveUpper(d64, words0, words1));
+  m[2] = hn::Shuffle2103(hn::BitCast(d, hn::InterleaveLower(d64, words2, words3)));
+  m[3] = hn::Shuffle2103(hn::BitCast(d, hn::InterleaveUpper(d64, words2, words3)));
 }
 
 template <class D>
-HWY_INLINE Message<D> permute(D d, const Message<D>& m) {
-  return {hn::Or(pick(d, m.x, kXFromX), pick(d, m.y, kXFromY)),
-          hn::Or(hn::Or(pick(d, m.x, kYFromX), pick(d, m.z, kYFromZ)), pick(d, m.w, kYFromW)),
-          hn::Or(hn::Or(pick(d, m.w, kZFromW), pick(d, m.y, kZFromY)), pick(d, m.z, kZFromZ)),
-          hn::Or(hn::Or(pick(d, m.z, kWFromZ), pick(d, m.w, kWFromW)), pick(d, m.y, kWFromY))};
+HWY_INLINE void permute(D d, Vec<D>* m) {
+  const Vec<D> x = m[0], y = m[1], z = m[2], w = m[3];
+  m[0] = hn::Or(pick(d, x, kXFromX), pick(d, y, kXFromY));
+  m[1] = hn::Or(hn::Or(pick(d, x, kYFromX), pick(d, z, kYFromZ)), pick(d, w, kYFromW));
+  m[2] = hn::Or(hn::Or(pick(d, w, kZFromW), pick(d, y, kZFromY)), pick(d, z, kZFromZ));
+  m[3] = hn::Or(hn::Or(pick(d, z, kWFromZ), pick(d, w, kWFromW)), pick(d, y, kWFromY));
 }
 
-/// One state per block of the vector.
 template <class D>
-struct Rows {
-  Vec<D> a, b, c, e;
-};
-
-template <class D>
-HWY_INLINE void mix_rows(Rows<D>& v, Vec<D> x, Vec<D> y, Rotate<D>& rotate) {
-  v.a = hn::Add(hn::Add(v.a, x), v.b);
-  v.e = rotate.template right<16>(hn::Xor(v.e, v.a));
-  v.c = hn::Add(v.c, v.e);
-  v.b = rotate.template right<12>(hn::Xor(v.b, v.c));
-  v.a = hn::Add(hn::Add(v.a, y), v.b);
-  v.e = rotate.template right<8>(hn::Xor(v.e, v.a));
-  v.c = hn::Add(v.c, v.e);
-  v.b = rotate.template right<7>(hn::Xor(v.b, v.c));
+HWY_INLINE void mix_rows(Vec<D>* v, Vec<D> x, Vec<D> y, Rotate<D>& rotate) {
+  v[0] = hn::Add(hn::Add(v[0], x), v[1]);
+  v[3] = rotate.template right<16>(hn::Xor(v[3], v[0]));
+  v[2] = hn::Add(v[2], v[3]);
+  v[1] = rotate.template right<12>(hn::Xor(v[1], v[2]));
+  v[0] = hn::Add(hn::Add(v[0], y), v[1]);
+  v[3] = rotate.template right<8>(hn::Xor(v[3], v[0]));
+  v[2] = hn::Add(v[2], v[3]);
+  v[1] = rotate.template right<7>(hn::Xor(v[1], v[2]));
 }
 
-/// All seven rounds for kVectors vectors side by side.
+/// All seven rounds for kVectors vectors of states side by side.
 template <std::size_t kVectors, class D>
-HWY_INLINE void compress_rows(D d, Rows<D>* v, Message<D>* m, Rotate<D>& rotate) {
+HWY_INLINE void compress_rows(D d, Vec<D> (*v)[4], Vec<D> (*m)[4], Rotate<D>& rotate) {
 #pragma GCC unroll 7
   for (std::size_t round = 0; round < 7; ++round) {
 #pragma GCC unroll 2
     for (std::size_t i = 0; i < kVectors; ++i) {
-      mix_rows(v[i], m[i].x, m[i].y, rotate);
-      v[i].a = hn::Shuffle2103(v[i].a);
-      v[i].c = hn::Shuffle0321(v[i].c);
-      v[i].e = hn::Shuffle1032(v[i].e);
+      mix_rows(v[i], m[i][0], m[i][1], rotate);
+      v[i][0] = hn::Shuffle2103(v[i][0]);
+      v[i][2] = hn::Shuffle0321(v[i][2]);
+      v[i][3] = hn::Shuffle1032(v[i][3]);
     }
 #pragma GCC unroll 2
     for (std::size_t i = 0; i < kVectors; ++i) {
-      mix_rows(v[i], m[i].z, m[i].w, rotate);
-      v[i].a = hn::Shuffle0321(v[i].a);
-      v[i].c = hn::Shuffle2103(v[i].c);
-      v[i].e = hn::Shuffle1032(v[i].e);
-      if (round < 6) m[i] = permute(d, m[i]);
+      mix_rows(v[i], m[i][2], m[i][3], rotate);
+      v[i][0] = hn::Shuffle0321(v[i][0]);
+      v[i][2] = hn::Shuffle2103(v[i][2]);
+      v[i][3] = hn::Shuffle1032(v[i][3]);
+      if (round < 6) permute(d, m[i]);
     }
   }
 }
@@ -386,18 +378,6 @@ template <class D, class V64>
 HWY_INLINE Vec<D> last_row(D d, V64 counters, std::uint32_t size, std::uint32_t flags) {
   const hn::Repartition<std::uint64_t, D> d64;
   return hn::BitCast(d, hn::InterleaveLower(d64, counters, hn::Set(d64, size | std::uint64_t{flags} << 32)));
-}
-
-/// Block i of `v` goes to out[i], from word `offset` on.
-template <class D>
-HWY_INLINE void store_rows(D d, Vec<D> v, ChainingValue* out, std::size_t offset) {
-  if constexpr (kLanesOf<D> == 4) {
-    hn::StoreU(v, d, out->data() + offset);
-  } else {
-    const hn::Half<D> half;
-    store_rows(half, hn::LowerHalf(half, v), out, offset);
-    store_rows(half, hn::UpperHalf(half, v), out + kLanesOf<D> / 8, offset);
-  }
 }
 
 /// Hashes `count` inputs from number `begin` on. Requires: 0 < count <= kVectors * kLanesOf<D> / 4.
@@ -414,28 +394,28 @@ HWY_NOINLINE void hash_rows(D d, const ChainingValue& key, const Inputs& inputs,
   const auto step = hn::And(hn::ShiftRight<1>(hn::Iota(d64, 0)), hn::Set(d64, inputs.counter_step == 0 ? 0u : ~0ull));
   const Vec<D> initial = hn::LoadDup128(d, kInitialValue.data());
   Rotate<D> rotate(d);
-  Rows<D> v[kVectors];
+  Vec<D> v[kVectors][4];
 #pragma GCC unroll 2
   for (std::size_t i = 0; i < kVectors; ++i) {
-    v[i].a = hn::LoadDup128(d, key.data());
-    v[i].b = hn::LoadDup128(d, key.data() + 4);
+    v[i][0] = hn::LoadDup128(d, key.data());
+    v[i][1] = hn::LoadDup128(d, key.data() + 4);
   }
   std::uint32_t flags = inputs.flags | inputs.flags_first;
   for (std::size_t block = 0; block < inputs.blocks; ++block) {
     if (block + 1 == inputs.blocks) flags |= inputs.flags_last;
-    Message<D> m[kVectors];
+    Vec<D> m[kVectors][4];
 #pragma GCC unroll 2
     for (std::size_t i = 0; i < kVectors; ++i) {
       const auto first = hn::Set(d64, run.counter + i * kStates * inputs.counter_step);
-      v[i].c = initial;
-      v[i].e = last_row(d, hn::Add(first, step), kBlockSize, flags);
-      m[i] = load_rows(d, data + i * kStates, block * kBlockSize);
+      v[i][2] = initial;
+      v[i][3] = last_row(d, hn::Add(first, step), kBlockSize, flags);
+      load_rows(d, data + i * kStates, block * kBlockSize, m[i]);
     }
     compress_rows<kVectors>(d, v, m, rotate);
 #pragma GCC unroll 2
     for (std::size_t i = 0; i < kVectors; ++i) {
-      v[i].a = hn::Xor(v[i].a, v[i].c);
-      v[i].b = hn::Xor(v[i].b, v[i].e);
+      v[i][0] = hn::Xor(v[i][0], v[i][2]);
+      v[i][1] = hn::Xor(v[i][1], v[i][3]);
     }
     flags = inputs.flags;
   }
@@ -443,8 +423,8 @@ HWY_NOINLINE void hash_rows(D d, const ChainingValue& key, const Inputs& inputs,
   ChainingValue* const target = count < kInputs ? spare : out;
 #pragma GCC unroll 2
   for (std::size_t i = 0; i < kVectors; ++i) {
-    store_rows(d, v[i].a, target + i * kStates, 0);
-    store_rows(d, v[i].b, target + i * kStates, 4);
+    store_blocks(d, v[i][0], target + i * kStates, 1, 0);
+    store_blocks(d, v[i][1], target + i * kStates, 1, 4);
   }
   if (target == spare) {
     for (std::size_t i = 0; i < count; ++i) out[i] = spare[i];
@@ -453,18 +433,20 @@ HWY_NOINLINE void hash_rows(D d, const ChainingValue& key, const Inputs& inputs,
 
 void compress(const ChainingValue& value, const std::byte* block, std::uint32_t size, std::uint64_t counter,
               std::uint32_t flags, std::uint32_t* out) {
-  const Lanes<4> d;
-  const hn::Repartition<std::uint64_t, Lanes<4> > d64;
-  const auto low = hn::LoadU(d, value.data());
-  const auto high = hn::LoadU(d, value.data() + 4);
-  Rotate<Lanes<4> > rotate(d);
-  Rows<Lanes<4> > v = {low, high, hn::LoadU(d, kInitialValue.data()), last_row(d, hn::Set(d64, counter), size, flags)};
-  Message<Lanes<4> > m = load_rows(d, &block, 0);
-  compress_rows<1>(d, &v, &m, rotate);
-  hn::StoreU(hn::Xor(v.a, v.c), d, out);
-  hn::StoreU(hn::Xor(v.b, v.e), d, out + 4);
-  hn::StoreU(hn::Xor(v.c, low), d, out + 8);
-  hn::StoreU(hn::Xor(v.e, high), d, out + 12);
+  using D = Lanes<4>;
+  const D d;
+  const Vec<D> low = hn::LoadU(d, value.data());
+  const Vec<D> high = hn::LoadU(d, value.data() + 4);
+  Rotate<D> rotate(d);
+  Vec<D> v[1][4] = {{low, high, hn::LoadU(d, kInitialValue.data()),
+                     last_row(d, hn::Set(hn::Repartition<std::uint64_t, D>(), counter), size, flags)}};
+  Vec<D> m[1][4];
+  load_rows(d, &block, 0, m[0]);
+  compress_rows<1>(d, v, m, rotate);
+  hn::StoreU(hn::Xor(v[0][0], v[0][2]), d, out);
+  hn::StoreU(hn::Xor(v[0][1], v[0][3]), d, out + 4);
+  hn::StoreU(hn::Xor(v[0][2], low), d, out + 8);
+  hn::StoreU(hn::Xor(v[0][3], high), d, out + 12);
 }
 
 void hash_many(const ChainingValue& key, const Inputs& inputs, ChainingValue* out) {
