@@ -14,7 +14,7 @@
 namespace mmh::hash {
 
 namespace detail {
-/// For GoogleTest, which would print an address.
+// For GoogleTest, which would print an address. NOLINTNEXTLINE(readability-identifier-naming)
 static void PrintTo(const Kernels* kernels, std::ostream* out) { *out << kernels->name; }
 }  // namespace detail
 
@@ -114,7 +114,7 @@ std::set<std::size_t> boundary_sizes() {
   for (std::size_t blocks = 3; blocks <= 48; ++blocks) around(blocks * 64);
   for (std::size_t chunks = 3; chunks <= 34; ++chunks) around(chunks * kBlake3ChunkSize);
   for (std::size_t chunks = 64; chunks <= 256; chunks *= 2) around(chunks * kBlake3ChunkSize);
-  sizes.insert({5 * 16 * kBlake3ChunkSize + 7, 200 * kBlake3ChunkSize});
+  sizes.insert({80 * kBlake3ChunkSize + 7, 200 * kBlake3ChunkSize});
   return sizes;
 }
 
