@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 
 #include "frame_format.h"
@@ -166,7 +167,7 @@ Result<Program> parse_frame(const Registry& registry, ByteView frame, std::size_
 Result<> decode_frame(const Registry& registry, ByteView frame, Bytes raw, const DecodeContext& context) {
   MMH_LET(const Program program, parse_frame(registry, frame, raw.size()).in("frame"));
   if (program.nodes.empty()) {
-    std::ranges::copy(program.streams[0], raw.begin());
+    if (!raw.empty()) std::memcpy(raw.data(), program.streams[0].data(), raw.size());
     return {};
   }
   std::array<Buffer, kNodesMax> outputs;

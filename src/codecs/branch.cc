@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cstring>
 
 namespace mmh::codecs {
 
 Result<codec::Encoded> BranchCodec::encode(ByteView raw, const codec::EncodeOptions&) const {
-  Buffer stream(raw.begin(), raw.end());
+  Buffer stream = copy_of(raw);
   forward_(stream);
   return encoded({}, std::move(stream));
 }
@@ -18,7 +18,7 @@ Result<> BranchCodec::decode(ByteView parameters, std::span<const ByteView> stre
   if (streams[0].size() != raw.size()) {
     return fail(Errc::corrupt, fmt::format("{}: {} bytes for {}", name_, streams[0].size(), raw.size()));
   }
-  std::ranges::copy(streams[0], raw.begin());
+  if (!raw.empty()) std::memcpy(raw.data(), streams[0].data(), raw.size());
   backward_(raw);
   return {};
 }

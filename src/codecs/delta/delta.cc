@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
-#include <bit>
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <type_traits>
 
 #include "../common.h"
@@ -28,45 +30,83 @@ T unzigzag(T coded) {
   return static_cast<T>(static_cast<T>(coded >> 1) ^ static_cast<T>(T{0} - static_cast<T>(coded & 1)));
 }
 
-// The first `distance` bytes are differences to zero.
-void encode_bytes(ByteView in, std::size_t distance, Bytes out) {
-  const std::size_t head = std::min(distance, in.size());
-  std::ranges::copy(in.first(head), out.begin());
-  const std::uint8_t* const from = u8(in);
-  std::uint8_t* const to = u8(out);
-  for (std::size_t i = head; i < in.size(); ++i) to[i] = static_cast<std::uint8_t>(from[i] - from[i - distance]);
-}
-
-void decode_bytes(ByteView in, std::size_t distance, Bytes out) {
-  const std::size_t head = std::min(distance, in.size());
-  std::ranges::copy(in.first(head), out.begin());
-  const std::uint8_t* const from = u8(in);
-  std::uint8_t* const to = u8(out);
-  for (std::size_t i = head; i < in.size(); ++i) to[i] = static_cast<std::uint8_t>(from[i] + to[i - distance]);
-}
-
 template <class T>
-T element(ByteView in, std::size_t index) {
-  return load_le<T>(in.subspan(index * sizeof(T)));
+T element(const std::byte* in, std::size_t index) {
+  T value;
+  std::memcpy(&value, in + index * sizeof(T), sizeof value);
+  return value;
+}
+template <class T>
+void set_element(std::byte* out, std::size_t index, T value) {
+  std::memcpy(out + index * sizeof(T), &value, sizeof value);
 }
 
-// Bytes behind the last whole element stay as they are.
+// How a difference is written: bytes wrap around, integers are zigzag-coded.
+struct AsIs {
+  static std::uint8_t to(std::uint8_t difference) { return difference; }
+  static std::uint8_t from(std::uint8_t coded) { return coded; }
+};
 template <class T>
-void encode_integers(ByteView in, std::size_t distance, Bytes out) {
+struct Zigzag {
+  static T to(T difference) { return zigzag(difference); }
+  static T from(T coded) { return unzigzag(coded); }
+};
+
+// The first `distance` elements are differences to zero; bytes behind the last whole element stay as they are.
+template <class T, class Form>
+void encode_differences(ByteView in, std::size_t distance, Bytes out) {
   const std::size_t count = in.size() / sizeof(T);
-  for (std::size_t i = 0; i < count; ++i) {
-    const T before = i < distance ? T{0} : element<T>(in, i - distance);
-    store_le<T>(out.subspan(i * sizeof(T)), zigzag(static_cast<T>(element<T>(in, i) - before)));
+  const std::byte* const from = in.data();
+  std::byte* const __restrict to = out.data();
+  const std::size_t head = std::min(distance, count);
+  for (std::size_t i = 0; i < head; ++i) set_element<T>(to, i, Form::to(element<T>(from, i)));
+  for (std::size_t i = head; i < count; ++i) {
+    set_element<T>(to, i, Form::to(static_cast<T>(element<T>(from, i) - element<T>(from, i - distance))));
   }
   std::ranges::copy(in.subspan(count * sizeof(T)), out.begin() + static_cast<std::ptrdiff_t>(count * sizeof(T)));
 }
 
-template <class T>
-void decode_integers(ByteView in, std::size_t distance, Bytes out) {
+// With the distance known, the neighbours stay in registers and need not come back through memory.
+template <class T, class Form, std::size_t kDistance>
+void decode_near(const std::byte* __restrict from, std::size_t count, std::byte* __restrict to) {
+  std::array<T, kDistance> before{};
+  std::size_t i = 0;
+  for (; i + kDistance <= count; i += kDistance) {
+    for (std::size_t k = 0; k < kDistance; ++k) {
+      before[k] = static_cast<T>(before[k] + Form::from(element<T>(from, i + k)));
+      set_element<T>(to, i + k, before[k]);
+    }
+  }
+  for (std::size_t k = 0; i < count; ++i, ++k) {
+    set_element<T>(to, i, static_cast<T>(before[k] + Form::from(element<T>(from, i))));
+  }
+}
+
+template <class T, class Form>
+void decode_differences(ByteView in, std::size_t distance, Bytes out) {
   const std::size_t count = in.size() / sizeof(T);
-  for (std::size_t i = 0; i < count; ++i) {
-    const T before = i < distance ? T{0} : element<T>(out, i - distance);
-    store_le<T>(out.subspan(i * sizeof(T)), static_cast<T>(unzigzag(element<T>(in, i)) + before));
+  const std::byte* const from = in.data();
+  std::byte* const to = out.data();
+  switch (distance) {
+    case 1:
+      decode_near<T, Form, 1>(from, count, to);
+      break;
+    case 2:
+      decode_near<T, Form, 2>(from, count, to);
+      break;
+    case 3:
+      decode_near<T, Form, 3>(from, count, to);
+      break;
+    case 4:
+      decode_near<T, Form, 4>(from, count, to);
+      break;
+    default: {
+      const std::size_t head = std::min(distance, count);
+      for (std::size_t i = 0; i < head; ++i) set_element<T>(to, i, Form::from(element<T>(from, i)));
+      for (std::size_t i = head; i < count; ++i) {
+        set_element<T>(to, i, static_cast<T>(Form::from(element<T>(from, i)) + element<T>(to, i - distance)));
+      }
+    }
   }
   std::ranges::copy(in.subspan(count * sizeof(T)), out.begin() + static_cast<std::ptrdiff_t>(count * sizeof(T)));
 }
@@ -106,8 +146,8 @@ class Delta final : public codec::Codec {
     put_varint(parameters, shape.distance);
     Buffer stream(raw.size());
     with_width(
-        shape, [&] { encode_bytes(raw, shape.distance, stream); },
-        [&]<class T>(T) { encode_integers<T>(raw, shape.distance, stream); });
+        shape, [&] { encode_differences<std::uint8_t, AsIs>(raw, shape.distance, stream); },
+        [&]<class T>(T) { encode_differences<T, Zigzag<T>>(raw, shape.distance, stream); });
     return encoded(std::move(parameters), std::move(stream));
   }
 
@@ -124,8 +164,8 @@ class Delta final : public codec::Codec {
     }
     const Shape shape{.width = static_cast<std::size_t>(width), .distance = static_cast<std::size_t>(distance)};
     with_width(
-        shape, [&] { decode_bytes(streams[0], shape.distance, raw); },
-        [&]<class T>(T) { decode_integers<T>(streams[0], shape.distance, raw); });
+        shape, [&] { decode_differences<std::uint8_t, AsIs>(streams[0], shape.distance, raw); },
+        [&]<class T>(T) { decode_differences<T, Zigzag<T>>(streams[0], shape.distance, raw); });
     return {};
   }
 

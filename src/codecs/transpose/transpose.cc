@@ -17,15 +17,61 @@ using codec::EncodeOptions;
 constexpr std::size_t kWidthMin = 2;
 constexpr std::size_t kWidthMax = 64;
 
-// `in`: count elements of `width` bytes. `out`: width planes of count bytes.
-void split_planes(const std::uint8_t* in, std::size_t count, std::size_t width, std::uint8_t* out) {
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t plane = 0; plane < width; ++plane) out[plane * count + i] = in[i * width + plane];
+// `in`: count elements of `width` bytes. `out`: width planes of count bytes. A width that the compiler knows lets it
+// make shuffles of the inner loops; kTile bytes of each plane at a time keep the planes from evicting each other.
+constexpr std::size_t kTile = 64;
+
+template <std::size_t kWidth>
+void split_known(const std::uint8_t* __restrict in, std::size_t count, std::uint8_t* __restrict out) {
+  std::size_t i = 0;
+  if constexpr (kWidth >= 8) {
+    for (; i + kTile <= count; i += kTile) {
+      for (std::size_t plane = 0; plane < kWidth; ++plane) {
+        const std::uint8_t* const from = in + i * kWidth + plane;
+        std::uint8_t* const to = out + plane * count + i;
+        for (std::size_t k = 0; k < kTile; ++k) to[k] = from[k * kWidth];
+      }
+    }
+  }
+  for (; i < count; ++i) {
+    for (std::size_t plane = 0; plane < kWidth; ++plane) out[plane * count + i] = in[i * kWidth + plane];
   }
 }
-void join_planes(const std::uint8_t* in, std::size_t count, std::size_t width, std::uint8_t* out) {
+
+template <std::size_t kWidth>
+void join_known(const std::uint8_t* __restrict in, std::size_t count, std::uint8_t* __restrict out) {
   for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t plane = 0; plane < width; ++plane) out[i * width + plane] = in[plane * count + i];
+    for (std::size_t plane = 0; plane < kWidth; ++plane) out[i * kWidth + plane] = in[plane * count + i];
+  }
+}
+
+void split_planes(const std::uint8_t* in, std::size_t count, std::size_t width, std::uint8_t* out) {
+  switch (width) {
+    case 2:
+      return split_known<2>(in, count, out);
+    case 4:
+      return split_known<4>(in, count, out);
+    case 8:
+      return split_known<8>(in, count, out);
+    default:
+      for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t plane = 0; plane < width; ++plane) out[plane * count + i] = in[i * width + plane];
+      }
+  }
+}
+
+void join_planes(const std::uint8_t* in, std::size_t count, std::size_t width, std::uint8_t* out) {
+  switch (width) {
+    case 2:
+      return join_known<2>(in, count, out);
+    case 4:
+      return join_known<4>(in, count, out);
+    case 8:
+      return join_known<8>(in, count, out);
+    default:
+      for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t plane = 0; plane < width; ++plane) out[i * width + plane] = in[plane * count + i];
+      }
   }
 }
 
