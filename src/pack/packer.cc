@@ -537,7 +537,7 @@ class Packer {
       file.content_size += segment.size;
       file.ended_early = segment.size < job.planned_bytes;
       if (segment.size == kSegmentSize) {
-        file.hasher.push_subtree(segment.subtree, kSegmentSize);
+        for (const hash::ChainingValue& half : segment.halves) file.hasher.push_subtree(half, kHalfSegmentSize);
       } else {
         file.hasher.update(segment.data);
       }

@@ -82,7 +82,9 @@ void analyse_segment(Segment& segment, std::span<const tree::DataRun> runs, bool
     segment.file_hash = hash::blake3(segment.data);
     if (single) segment.pieces[0].hash = segment.file_hash;
   } else if (segment.size == kSegmentSize) {
-    segment.subtree = hash::blake3_subtree(segment.data, segment.file_offset);
+    segment.halves = {
+        hash::blake3_subtree(segment.data.first(kHalfSegmentSize), segment.file_offset),
+        hash::blake3_subtree(segment.data.last(kHalfSegmentSize), segment.file_offset + kHalfSegmentSize)};
   }
 }
 

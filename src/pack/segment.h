@@ -1,6 +1,7 @@
 #pragma once
 // The parallel part of packing: reading a stretch of a file, hashing it and cutting it into chunks.
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace mmh::pack {
 
 /// Files are read in segments of this many bytes: a power of two, so that each is a whole BLAKE3 subtree.
 inline constexpr std::size_t kSegmentSize = std::size_t{4} << 20;
+inline constexpr std::size_t kHalfSegmentSize = kSegmentSize / 2;
 
 /// A run of a segment: a chunk of data, or a hole.
 struct Piece {
@@ -30,15 +32,17 @@ struct Segment {
   std::size_t size = 0;  ///< Bytes of content, holes included; less than asked for when the file ended early.
   ByteView data;         ///< `size` bytes, in a buffer that the batch owns or zero_segment().
   std::vector<Piece> pieces;
-  hash::Digest file_hash;         ///< Where the segment is the whole file.
-  hash::ChainingValue subtree{};  ///< Where it is a whole segment of a longer file.
+  hash::Digest file_hash;  ///< Where the segment is the whole file.
+  /// Of a whole segment of a longer file. Halves, since a single subtree could not become a root if the file ended
+  /// here.
+  std::array<hash::ChainingValue, 2> halves{};
 };
 
 /// kSegmentSize zeros, for segments that are all hole.
 ByteView zero_segment();
 
 /// Hashes segment.data and cuts the data runs into chunks. `runs` are offsets in the file; `whole`
-/// says that the segment is all of its file. Fills pieces, file_hash or subtree.
+/// says that the segment is all of its file. Fills pieces, and file_hash or halves.
 void analyse_segment(Segment& segment, std::span<const tree::DataRun> runs, bool whole,
                      const chunking::ChunkSizes& sizes);
 
