@@ -1,0 +1,71 @@
+// Each codec of the table: what it decodes fills the output or is refused, and what it encodes comes back.
+//
+// Input: codec (1 byte; its place in the table, and in the top bit whether to decode), then
+//   to decode: raw size (2 bytes, little-endian), size of the parameters (1 byte), parameters, stream;
+//   to encode: level, width, flags (1 byte each), raw bytes.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "mmh/base/check.h"
+#include "mmh/codecs/builtin.h"
+
+namespace {
+
+using namespace mmh;
+
+unsigned take_byte(ByteView& in) {
+  if (in.empty()) return 0;
+  const auto value = std::to_integer<unsigned>(in[0]);
+  in = in.subspan(1);
+  return value;
+}
+
+void decode(const codec::Codec& codec, ByteView in) {
+  const unsigned low = take_byte(in);
+  Buffer raw(low | take_byte(in) << 8);
+  const std::size_t parameters_size = std::min<std::size_t>(take_byte(in), in.size());
+  const ByteView parameters = in.first(parameters_size);
+  const ByteView stream = in.subspan(parameters_size);
+  static_cast<void>(codec.decode(parameters, {&stream, 1}, raw, {}).has_value());
+}
+
+void round_trip(const codec::Codec& codec, ByteView in) {
+  codec::EncodeOptions options;
+  options.level = static_cast<int>(take_byte(in) % 32) - 8;
+  options.width = take_byte(in);
+  const unsigned flags = take_byte(in);
+  options.integers = (flags & 1) != 0;
+  options.text = (flags & 2) != 0;
+  options.long_matches = (flags & 4) != 0;
+  options.branch = (flags & 8) != 0    ? codec::Branch::x86
+                   : (flags & 16) != 0 ? codec::Branch::arm64
+                                       : codec::Branch::none;
+  options.delta_distance = flags >> 5;
+  const Result<codec::Encoded> encoded = codec.encode(in, options);
+  if (!encoded) {
+    MMH_CHECK(encoded.error().code == Errc::usage);
+    return;
+  }
+  Buffer back(in.size());
+  const ByteView stream = encoded->streams[0];
+  MMH_CHECK(codec.decode(encoded->parameters, {&stream, 1}, back, {}).has_value());
+  MMH_CHECK(std::ranges::equal(back, in));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  ByteView in = std::as_bytes(std::span(data, size));
+  const unsigned choice = take_byte(in);
+  const auto codecs = codecs::builtin_registry().all();
+  const codec::Codec& codec = *codecs[(choice & 0x7f) % codecs.size()];
+  MMH_CHECK(codec.stream_count() == 1);
+  if ((choice & 0x80) != 0) {
+    decode(codec, in);
+  } else {
+    round_trip(codec, in);
+  }
+  return 0;
+}
