@@ -16,58 +16,74 @@ using enum ContentClass;
 constexpr std::size_t kHeadMax = std::size_t{64} << 10;
 constexpr std::size_t kPieces = 4;
 constexpr std::size_t kPieceSize = 1024;
+constexpr std::size_t kSmallPieceSize = 256;
 constexpr std::size_t kProbePieceSize = 2048;
 
-// Which kinds of number the elements of a sample could be.
+// Which kinds of number the elements of a sample could be, for each place that they could begin at.
 struct Numbers {
-  std::size_t count16 = 0, half = 0, brain = 0, negative16 = 0;
-  std::size_t count32 = 0, single = 0, negative32 = 0;
-  std::size_t count64 = 0, real = 0;
+  struct Phase16 {
+    std::size_t count = 0, negative = 0, half = 0, brain = 0;
+  };
+  struct Phase32 {
+    std::size_t count = 0, negative = 0, single = 0;
+  };
+  struct Phase64 {
+    std::size_t count = 0, real = 0;
+  };
+  std::array<Phase16, 2> of16;
+  std::array<Phase32, 4> of32;
+  std::array<Phase64, 8> of64;
+  std::size_t bytes = 0;
 };
 
 // Trained weights, activations and measurements lie within a few dozen powers of two around 1; other data read as
-// floats do not.
-void count_numbers(ByteView piece, Numbers& numbers) {
-  for (std::size_t i = 0; i + 8 <= piece.size(); i += 8) {
+// floats do not. Zeros count for neither. `offset`: of the piece in the file.
+void count_numbers(ByteView piece, std::size_t offset, Numbers& numbers) {
+  for (std::size_t i = 0; i + 8 <= piece.size(); ++i) {
     const auto word = load_le<std::uint64_t>(piece.subspan(i, 8));
+    const std::size_t place = offset + i;
+    if (const auto value = static_cast<std::uint32_t>(word & 0xFFFF); value != 0) {
+      auto& phase = numbers.of16[place % 2];
+      ++phase.count;
+      phase.negative += value >> 15;
+      phase.half += ((value >> 10) & 0x1F) - 3 < 16;
+      phase.brain += ((value >> 7) & 0xFF) - (127 - 32) < 48;
+    }
+    if (const auto value = static_cast<std::uint32_t>(word); value != 0) {
+      auto& phase = numbers.of32[place % 4];
+      ++phase.count;
+      phase.negative += value >> 31;
+      phase.single += ((value >> 23) & 0xFF) - (127 - 32) < 48;
+    }
     if (word != 0) {
-      ++numbers.count64;
-      const auto exponent = static_cast<unsigned>(word >> 52) & 0x7FF;
-      numbers.real += exponent - (1023 - 64) < 96;
-    }
-    for (int shift = 0; shift < 64; shift += 32) {
-      const auto value = static_cast<std::uint32_t>(word >> shift);
-      if (value == 0) continue;
-      ++numbers.count32;
-      numbers.negative32 += value >> 31;
-      numbers.single += ((value >> 23) & 0xFF) - (127 - 32) < 48;
-    }
-    for (int shift = 0; shift < 64; shift += 16) {
-      const auto value = static_cast<std::uint32_t>(word >> shift) & 0xFFFF;
-      if (value == 0) continue;
-      ++numbers.count16;
-      numbers.negative16 += value >> 15;
-      numbers.half += ((value >> 10) & 0x1F) - 3 < 16;
-      numbers.brain += ((value >> 7) & 0xFF) - (127 - 32) < 48;
+      auto& phase = numbers.of64[place % 8];
+      ++phase.count;
+      phase.real += (static_cast<unsigned>(word >> 52) & 0x7FF) - (1023 - 64) < 96;
     }
   }
+  numbers.bytes += piece.size();
 }
 
 bool nearly_all(std::size_t part, std::size_t whole) { return part * 32 >= whole * 31; }
 // Both signs are common, as in weights; pixels, counters and addresses have one.
 bool both(std::size_t negative, std::size_t whole) { return negative * 8 >= whole && negative * 8 <= whole * 7; }
 
-bool is_tensor(const Numbers& numbers, std::size_t sampled) {
-  const auto enough = [&](std::size_t count, std::size_t width) { return count >= 64 && count * width * 4 >= sampled; };
-  if (enough(numbers.count32, 4) && nearly_all(numbers.single, numbers.count32) &&
-      both(numbers.negative32, numbers.count32)) {
-    return true;
+bool is_tensor(const Numbers& numbers) {
+  const auto enough = [&](std::size_t count, std::size_t width) {
+    return count >= 32 && count * width * 4 >= numbers.bytes;
+  };
+  for (const auto& phase : numbers.of32) {
+    if (enough(phase.count, 4) && nearly_all(phase.single, phase.count) && both(phase.negative, phase.count))
+      return true;
   }
-  if (enough(numbers.count16, 2) && both(numbers.negative16, numbers.count16) &&
-      (nearly_all(numbers.half, numbers.count16) || nearly_all(numbers.brain, numbers.count16))) {
-    return true;
+  for (const auto& phase : numbers.of16) {
+    if (enough(phase.count, 2) && both(phase.negative, phase.count) &&
+        (nearly_all(phase.half, phase.count) || nearly_all(phase.brain, phase.count))) {
+      return true;
+    }
   }
-  return enough(numbers.count64, 8) && nearly_all(numbers.real, numbers.count64);
+  return std::ranges::any_of(
+      numbers.of64, [&](const auto& phase) { return enough(phase.count, 8) && nearly_all(phase.real, phase.count); });
 }
 
 // The distance at which pairs of bytes most often come back, where that is often enough to speak of records; else 0.
@@ -98,6 +114,24 @@ bool is_smooth(ByteView piece) {
     far_sum += static_cast<unsigned>(std::abs(value(i + kFar) - value(i)));
   }
   return far_sum > count * 4 && near_sum * 4 < far_sum;
+}
+
+// 16-bit samples of a narrow range, such as dark pictures and quiet sound: their high bytes are nearly all of two
+// values, their low bytes are of many.
+bool has_narrow_samples(ByteView piece) {
+  Histogram low{};
+  Histogram high{};
+  for (std::size_t i = 0; i + 2 <= piece.size(); i += 2) {
+    ++low[std::to_integer<std::uint8_t>(piece[i])];
+    ++high[std::to_integer<std::uint8_t>(piece[i + 1])];
+  }
+  const std::size_t count = piece.size() / 2;
+  const std::uint32_t first = *std::ranges::max_element(high);
+  *std::ranges::max_element(high) = 0;
+  const std::uint32_t second = *std::ranges::max_element(high);
+  return (first + second) * std::size_t{8} >= count * 7 &&
+         *std::ranges::max_element(low) * std::size_t{5} <= count * 2 &&
+         std::ranges::count_if(low, [](std::uint32_t n) { return n != 0; }) >= 16;
 }
 
 // Bytes whose hash was seen before at the same content: the share of positions that a match finder would find something
@@ -143,28 +177,26 @@ ContentClass classify(ByteView head, std::string_view path) {
 
   Histogram counts{};
   sample(head, kPieces, kPieceSize, [&](ByteView piece) { count_bytes(piece, counts); });
-  if (const auto kind = class_of_text(counts, head, path)) return *kind;
+  HighBytes high;
+  if (std::any_of(counts.begin() + 128, counts.end(), [](std::uint32_t count) { return count != 0; })) {
+    sample(head, kPieces, kSmallPieceSize, [&](ByteView piece) { count_high(piece, high); });
+  }
+  if (const auto kind = class_of_text(counts, high, head, path)) return *kind;
 
   Numbers numbers;
-  std::size_t sampled = 0;
-  // Elements lie at multiples of their size in files that hold arrays.
-  sample(head, kPieces, kPieceSize, [&](ByteView piece) {
-    const auto offset = static_cast<std::size_t>(piece.data() - head.data());
-    const std::size_t aligned = (8 - offset % 8) % 8;
-    if (aligned >= piece.size()) return;
-    count_numbers(piece.subspan(aligned), numbers);
-    sampled += piece.size() - aligned;
-  });
-  if (is_tensor(numbers, sampled)) return tensor;
+  sample(head, kPieces, kSmallPieceSize,
+         [&](ByteView piece) { count_numbers(piece, static_cast<std::size_t>(piece.data() - head.data()), numbers); });
+  if (is_tensor(numbers)) return tensor;
+  if (looks_incompressible(head)) return compressed;
 
-  if (head.size() >= 256 && looks_incompressible(head)) return compressed;
-
-  const std::size_t middle_size = std::min<std::size_t>(head.size(), 2 * kPieceSize);
-  const ByteView middle =
-      head.subspan(((head.size() - middle_size) / 2) & ~std::size_t{7}, middle_size & ~std::size_t{7});
-  if (is_smooth(middle)) return numbers.negative16 * 8 >= numbers.count16 ? audio : image;
-  if (period_of(middle) != 0) return records;
-  return binary;
+  constexpr std::size_t kMiddleSize = 2048;
+  if (head.size() < kMiddleSize) return binary;
+  const ByteView middle = head.subspan((head.size() - kMiddleSize) / 2, kMiddleSize);
+  for (const ByteView samples : {middle.first(kMiddleSize - 2), middle.subspan(1, kMiddleSize - 2)}) {
+    if (is_smooth(samples) || has_narrow_samples(samples))
+      return numbers.of16[0].negative * 8 >= numbers.of16[0].count ? audio : image;
+  }
+  return period_of(middle) != 0 ? records : binary;
 }
 
 bool looks_incompressible(ByteView data) {

@@ -109,9 +109,12 @@ T load_be(ByteView in) {
 
 ContentClass machine_of_elf(ByteView head) {
   const bool big_endian = head[5] == std::byte{2};
-  const auto machine =
-      big_endian ? load_be<std::uint16_t>(head.subspan(18, 2)) : load_le<std::uint16_t>(head.subspan(18, 2));
-  switch (machine) {
+  const auto number = [&](std::size_t at) {
+    return big_endian ? load_be<std::uint16_t>(head.subspan(at, 2)) : load_le<std::uint16_t>(head.subspan(at, 2));
+  };
+  constexpr std::uint16_t kRelocatable = 1;
+  if (number(16) == kRelocatable) return machine_other;
+  switch (number(18)) {
     case 3:
     case 62:
       return machine_x86;
@@ -153,19 +156,21 @@ std::optional<ContentClass> machine_of_mach_o(ByteView head) {
   return std::nullopt;
 }
 
-// The first object in a Unix archive behind its symbol table and long names says which machine it is for.
-std::optional<ContentClass> machine_of_archive(ByteView head) {
-  constexpr std::size_t kHeaderSize = 60;
-  std::size_t at = 8;
-  for (int member = 0; member < 8 && at + kHeaderSize <= head.size(); ++member) {
-    std::size_t size = 0;
-    for (const std::byte digit : head.subspan(at + 48, 10)) {
-      if (digit < std::byte{'0'} || digit > std::byte{'9'}) break;
-      size = size * 10 + (std::to_integer<std::size_t>(digit) - '0');
-    }
-    at += kHeaderSize;
-    if (has(head, "\x7F\x45LF"sv, at) && head.size() - at >= 20) return machine_of_elf(head.subspan(at));
-    at += size + (size & 1);
+// ZIP, judged by its first entry that holds anything: what is deflated there will not shrink, what is stored may.
+std::optional<ContentClass> class_of_zip(ByteView head) {
+  constexpr std::size_t kHeaderSize = 30;
+  constexpr std::size_t kEntriesMax = 16;
+  std::size_t at = 0;
+  for (std::size_t entry = 0; entry < kEntriesMax && head.size() - at >= kHeaderSize; ++entry) {
+    const ByteView header = head.subspan(at);
+    if (!has(header, "PK\3\4"sv)) break;
+    if (load_le<std::uint16_t>(header.subspan(8, 2)) != 0) return compressed;
+    const std::uint32_t size = load_le<std::uint32_t>(header.subspan(18, 4));
+    if (size != 0) break;
+    const std::size_t next =
+        kHeaderSize + load_le<std::uint16_t>(header.subspan(26, 2)) + load_le<std::uint16_t>(header.subspan(28, 2));
+    if (next > header.size()) break;
+    at += next;
   }
   return std::nullopt;
 }
@@ -217,7 +222,7 @@ std::optional<ContentClass> class_by_magic(ByteView head) {
       if (const auto machine = machine_of_mach_o(head)) return machine;
       break;
     case '!':
-      if (has(head, "!<arch>\n"sv)) return machine_of_archive(head);
+      if (has(head, "!<arch>\n"sv)) return machine_other;
       break;
     case 'R':
       if (has(head, "RIFF"sv) && has(head, "WAVE"sv, 8)) return audio;
@@ -231,10 +236,7 @@ std::optional<ContentClass> class_by_magic(ByteView head) {
       break;
     case 'P':
       if (is_portable_map(head)) return image;
-      if (has(head, "PK\3\4"sv) && head.size() >= 30) {
-        if (load_le<std::uint16_t>(head.subspan(8, 2)) == 0) return std::nullopt;
-        return compressed;
-      }
+      if (has(head, "PK\3\4"sv)) return class_of_zip(head);
       break;
     case 0xFF:
       if (is_mpeg_audio(head)) return compressed;
@@ -246,6 +248,7 @@ std::optional<ContentClass> class_by_magic(ByteView head) {
     if (has(head, kIndex.magics[i].bytes)) return kIndex.magics[i].content;
   }
   if (is_iso_media(head)) return compressed;
+  if (head.size() >= 16 && has(head, "\r\r\n"sv, 1)) return machine_other;  // Python byte code
   if (is_safetensors(head) || has(head, "TFL3"sv, 4)) return tensor;
   if (has(head, "DICM"sv, 128)) return image;
   return std::nullopt;

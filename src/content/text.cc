@@ -12,34 +12,6 @@ constexpr bool is_control(unsigned byte) {
   return (byte < 32 && !(byte >= '\b' && byte <= '\r') && byte != 27) || byte == 127;
 }
 
-// Number of bytes that begin or continue a valid sequence of UTF-8 (RFC 3629), and of all bytes above 127.
-struct HighBytes {
-  std::size_t valid = 0;
-  std::size_t all = 0;
-};
-
-HighBytes count_high(ByteView data) {
-  HighBytes high;
-  for (std::size_t i = 0; i < data.size();) {
-    const auto lead = std::to_integer<unsigned>(data[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const std::size_t length = lead >= 0xC2 && lead < 0xE0   ? 2
-                               : lead >= 0xE0 && lead < 0xF0 ? 3
-                               : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                             : 0;
-    std::size_t good = 1;
-    while (good < length && i + good < data.size() && (data[i + good] & std::byte{0xC0}) == std::byte{0x80}) ++good;
-    const bool cut_off = i + good == data.size();
-    high.all += good;
-    if (length != 0 && (good == length || cut_off)) high.valid += good;
-    i += good;
-  }
-  return high;
-}
-
 struct Extension {
   std::string_view name;
   ContentClass content;
@@ -92,7 +64,32 @@ char first_mark(ByteView head) {
 
 }  // namespace
 
-std::optional<ContentClass> class_of_text(const Histogram& counts, ByteView head, std::string_view path) {
+// RFC 3629, without the surrogates and overlong forms of three and four bytes: data that has those is no other
+// encoding.
+void count_high(ByteView piece, HighBytes& high) {
+  const auto is_tail = [&](std::size_t i) { return (piece[i] & std::byte{0xC0}) == std::byte{0x80}; };
+  std::size_t i = 0;
+  while (i < piece.size() && i < 3 && is_tail(i)) ++i;
+  high.valid += i;
+  high.all += i;
+  while (i < piece.size()) {
+    const auto lead = std::to_integer<unsigned>(piece[i]);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const std::size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+    std::size_t good = 1;
+    while (good < length && i + good < piece.size() && is_tail(i + good)) ++good;
+    const bool cut_off = i + good == piece.size();
+    high.all += good;
+    if (length != 0 && (good == length || cut_off)) high.valid += good;
+    i += good;
+  }
+}
+
+std::optional<ContentClass> class_of_text(const Histogram& counts, const HighBytes& high_bytes, ByteView head,
+                                          std::string_view path) {
   std::uint64_t all = 0;
   std::uint64_t control = 0;
   std::uint64_t high = 0;
@@ -114,14 +111,10 @@ std::optional<ContentClass> class_of_text(const Histogram& counts, ByteView head
   std::uint64_t digits = 0;
   for (unsigned b = '0'; b <= '9'; ++b) digits += counts[b];
 
-  if (high != 0) {
-    const HighBytes utf8 = count_high(head.first(std::min<std::size_t>(head.size(), 1024)));
-    const bool is_utf8 = utf8.valid * 50 >= utf8.all * 49;
-    // Eight-bit encodings: letters of the alphabet still outnumber the others, and there are spaces or lines.
-    const bool is_eight_bit = letters * 2 >= all && high * 4 <= all && sum(" \n\r\t") * 30 >= all;
-    if (!is_eight_bit && (!is_utf8 || utf8.all * 8 * all < high * std::min<std::size_t>(head.size(), 1024))) {
-      return std::nullopt;
-    }
+  if (high != 0 && high_bytes.valid * 50 < high_bytes.all * 49) {
+    // Encodings of eight bits and of two bytes: no control characters at all, and words or lines.
+    const bool has_words = letters * 10 >= all && sum(" \n\r\t") * 100 >= all;
+    if (control != 0 || all < 128 || !has_words) return std::nullopt;
   }
 
   const std::uint64_t tags = sum("<>");

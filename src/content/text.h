@@ -8,8 +8,18 @@
 
 namespace mmh::content {
 
-/// The kind of text that `counts`, the bytes of a sample of a file, stand for; nothing where they are no text. `head`:
-/// the file's first bytes, `path`: its name, which decides where the counts do not.
-std::optional<ContentClass> class_of_text(const Histogram& counts, ByteView head, std::string_view path);
+/// Bytes above 127 in a sample, and those of them that belong to valid UTF-8.
+struct HighBytes {
+  std::size_t valid = 0;
+  std::size_t all = 0;
+};
+
+/// Adds the high bytes of `piece`, whose ends may cut a character.
+void count_high(ByteView piece, HighBytes& high);
+
+/// The kind of text that `counts`, the bytes of a sample of a file, and `high` (counted where there are any) stand for;
+/// nothing where they are no text. `head`: the file's first bytes; `path`: its name, which decides where they do not.
+std::optional<ContentClass> class_of_text(const Histogram& counts, const HighBytes& high, ByteView head,
+                                          std::string_view path);
 
 }  // namespace mmh::content
