@@ -152,10 +152,18 @@ INSTANTIATE_TEST_SUITE_P(Threads, TaskPoolThreads, ::testing::Values(1, 2, 7));
 
 TEST(TaskPool, ACallerThatWaitsHelpsWithWhatComesLater) {
   TaskPool pool(2);
+  std::latch started(1);
   std::latch released(1);
-  const auto blocking = pool.submit([&] { released.wait(); });
-  // With the only worker (or the caller) blocked, the other one of the two must take this.
-  std::jthread other([&] { pool.submit([&] { released.count_down(); }); });
+  const auto blocking = pool.submit([&] {
+    started.count_down();
+    released.wait();
+  });
+  started.wait();  // so the only worker is busy, and only the caller can take what comes
+  std::jthread other([&] {
+    // Long enough, nearly always, for the caller to be asleep by then.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    pool.submit([&] { released.count_down(); });
+  });
   pool.wait(blocking);
 }
 
