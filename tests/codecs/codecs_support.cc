@@ -55,6 +55,8 @@ std::vector<Variant> make_variants() {
         {"delta_integers_" + std::to_string(width), CodecId::delta, EncodeOptions{.width = width, .integers = true}});
     all.push_back({"delta_integers_" + std::to_string(width) + "_three_apart", CodecId::delta,
                    EncodeOptions{.width = width, .integers = true, .delta_distance = 3 * width}});
+    all.push_back({"delta_integers_" + std::to_string(width) + "_begun_before", CodecId::delta,
+                   EncodeOptions{.width = width, .integers = true, .phase = width - 1}});
   }
   for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 12u, 16u, 31u, 64u}) {
     all.push_back({"transpose_" + std::to_string(width), CodecId::transpose, EncodeOptions{.width = width}});

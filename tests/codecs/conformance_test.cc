@@ -277,6 +277,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"delta_width_high", codec::CodecId::delta, {.width = 65536}},
         BadOptions{"delta_integers_of_three", codec::CodecId::delta, {.width = 3, .integers = true}},
         BadOptions{"delta_distance_cuts", codec::CodecId::delta, {.width = 4, .integers = true, .delta_distance = 6}},
+        BadOptions{"delta_phase_high", codec::CodecId::delta, {.width = 2, .integers = true, .phase = 2}},
         BadOptions{"transpose_width_low", codec::CodecId::transpose, {.width = 1}},
         BadOptions{"transpose_width_high", codec::CodecId::transpose, {.width = 65}}),
     [](const auto& param_info) { return param_info.param.name; });

@@ -114,6 +114,7 @@ void decode_differences(ByteView in, std::size_t distance, Bytes out) {
 struct Shape {
   std::size_t width;     // of an element, in bytes; 1: differences of bytes
   std::size_t distance;  // in elements
+  std::size_t phase;     // bytes before the first element, which stay as they are; below the width
 };
 
 template <class Bytewise, class Integers>
@@ -144,10 +145,15 @@ class Delta final : public codec::Codec {
     Buffer parameters;
     put_varint(parameters, shape.width);
     put_varint(parameters, shape.distance);
+    if (shape.phase != 0) put_varint(parameters, shape.phase);
     Buffer stream(raw.size());
+    const std::size_t head = std::min(shape.phase, raw.size());
+    std::ranges::copy(raw.first(head), stream.begin());
+    const ByteView elements = raw.subspan(head);
+    const Bytes differences = Bytes(stream).subspan(head);
     with_width(
-        shape, [&] { encode_differences<std::uint8_t, AsIs>(raw, shape.distance, stream); },
-        [&]<class T>(T) { encode_differences<T, Zigzag<T>>(raw, shape.distance, stream); });
+        shape, [&] { encode_differences<std::uint8_t, AsIs>(elements, shape.distance, differences); },
+        [&]<class T>(T) { encode_differences<T, Zigzag<T>>(elements, shape.distance, differences); });
     return encoded(std::move(parameters), std::move(stream));
   }
 
@@ -155,17 +161,30 @@ class Delta final : public codec::Codec {
                   const DecodeContext&) const override {
     MMH_LET(const std::uint64_t width, take_varint(parameters));
     MMH_LET(const std::uint64_t distance, take_varint(parameters));
-    MMH_TRY(check_no_parameters(parameters));
+    std::uint64_t phase = 0;
+    if (!parameters.empty()) {
+      MMH_LET(phase, take_varint(parameters));
+      MMH_TRY(check_no_parameters(parameters));
+      if (phase == 0 || phase >= width) {
+        return fail(Errc::corrupt, fmt::format("delta: elements of {} bytes do not begin {} bytes late", width, phase));
+      }
+    }
     if ((width != 1 && !is_integer_width(width)) || distance < 1 || distance > kDistanceMax) {
       return fail(Errc::corrupt, fmt::format("delta: no elements of {} bytes at a distance of {}", width, distance));
     }
     if (streams[0].size() != raw.size()) {
       return fail(Errc::corrupt, fmt::format("delta: {} bytes for {}", streams[0].size(), raw.size()));
     }
-    const Shape shape{.width = static_cast<std::size_t>(width), .distance = static_cast<std::size_t>(distance)};
+    const Shape shape{.width = static_cast<std::size_t>(width),
+                      .distance = static_cast<std::size_t>(distance),
+                      .phase = static_cast<std::size_t>(phase)};
+    const std::size_t head = std::min(shape.phase, raw.size());
+    std::ranges::copy(streams[0].first(head), raw.begin());
+    const ByteView differences = streams[0].subspan(head);
+    const Bytes elements = raw.subspan(head);
     with_width(
-        shape, [&] { decode_differences<std::uint8_t, AsIs>(streams[0], shape.distance, raw); },
-        [&]<class T>(T) { decode_differences<T, Zigzag<T>>(streams[0], shape.distance, raw); });
+        shape, [&] { decode_differences<std::uint8_t, AsIs>(differences, shape.distance, elements); },
+        [&]<class T>(T) { decode_differences<T, Zigzag<T>>(differences, shape.distance, elements); });
     return {};
   }
 
@@ -176,7 +195,7 @@ class Delta final : public codec::Codec {
   static Result<Shape> shape_of(const EncodeOptions& options) {
     if (!options.integers) {
       MMH_TRY(check_option("delta width", options.width, 1, kDistanceMax));
-      return Shape{.width = 1, .distance = options.width};
+      return Shape{.width = 1, .distance = options.width, .phase = 0};
     }
     if (options.width != 1 && !is_integer_width(options.width)) {
       return fail(Errc::usage, fmt::format("delta: no integers of {} bytes; 1, 2, 4 and 8 are known", options.width));
@@ -188,7 +207,8 @@ class Delta final : public codec::Codec {
     }
     MMH_TRY(
         check_option("delta distance in elements", static_cast<long long>(distance / options.width), 1, kDistanceMax));
-    return Shape{.width = options.width, .distance = distance / options.width};
+    MMH_TRY(check_option("delta phase", options.phase, 0, options.width - 1));
+    return Shape{.width = options.width, .distance = distance / options.width, .phase = options.phase};
   }
 };
 

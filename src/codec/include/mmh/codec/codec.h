@@ -42,6 +42,7 @@ struct EncodeOptions {
   unsigned window_log = 0;       ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
   unsigned width = 1;            ///< Bytes of an element (delta, transpose).
   bool integers = false;         ///< delta: differences of little-endian integers, not of bytes `width` apart.
+  unsigned phase = 0;            ///< delta over integers: bytes before the first of them; below `width`.
   bool text = false;             ///< The input is text: literal-context choices of brotli and LZMA.
   bool long_matches = false;     ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
   bool extreme = false;          ///< LZMA: the slower search that xz calls -e.
