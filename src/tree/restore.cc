@@ -197,6 +197,8 @@ class RestorerImpl final : public Restorer {
   std::set<std::pair<std::string, int>> refused_xattrs_;  // guarded by problems_mutex_
   std::mutex ask_mutex_;
   const mode_t umask_;
+  const pid_t process_ = ::getpid();
+  const bool is_root_ = ::geteuid() == 0;
   Directory target_;
   DirectoryCache cache_;
   std::atomic<std::uint64_t> temporaries_{0};
@@ -385,7 +387,7 @@ Result<RestorerImpl::Verdict> RestorerImpl::judge(const Entry& entry, const Plac
 }
 
 std::string RestorerImpl::temporary_name(std::string_view name) {
-  const std::string tail = fmt::format(".mmh-{}-{}.tmp", ::getpid(), temporaries_.fetch_add(1));
+  const std::string tail = fmt::format(".mmh-{}-{}.tmp", process_, temporaries_.fetch_add(1));
   return fmt::format(".{}{}", name.substr(0, kNameSizeMax - 1 - tail.size()), tail);
 }
 
@@ -561,7 +563,7 @@ Result<bool> RestorerImpl::make_directory(const Entry& entry, const Place& place
     if (!existing) return fail_at(entry.path, existing.error, "cannot stat");
     if (S_ISDIR(existing.value.st_mode)) {
       error = 0;
-      if ((existing.value.st_mode & 0700U) != 0700U && ::geteuid() != 0) {
+      if ((existing.value.st_mode & 0700U) != 0700U && !is_root_) {
         const auto opened = sys_.openat_beneath(parent, name, O_RDONLY | O_DIRECTORY);
         // Without leave to read, there is nothing that could be opened up.
         if (opened) {

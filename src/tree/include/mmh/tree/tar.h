@@ -13,7 +13,11 @@
 
 namespace mmh::tree {
 
-/// Reads a tar stream front to back. Hostile input is normal: names are normalised as Walker does it.
+/// Reads a tar stream front to back. Hostile input is normal; memory is bounded (an entry's extended headers count at
+/// most 32 MiB). Names are normalised as Walker does it: leading '/' and "./" are dropped, the root itself is passed
+/// over, ".." is refused. An entry may come twice. ACLs of GNU tar and star become system.posix_acl_* attributes. Bytes
+/// behind the end of the archive are read and dropped, as tar does it. Errors of all calls: corrupt (damaged, cut
+/// short), unsafe (".."), unsupported, limit, and what `read` gives.
 class TarReader {
  public:
   /// `read` fills as much of its argument as it can and gives the count; 0 at the end.
@@ -22,13 +26,16 @@ class TarReader {
   virtual ~TarReader() = default;
   /// The next entry, passing over what is left of the one before; nothing at the end of the archive.
   virtual Result<std::optional<Entry>> next() = 0;
-  /// Content of the current regular file, in order, holes filled with zeros; the count, 0 at its end.
+  /// Content of the current regular file, in order, holes filled with zeros; fills `out` unless the file ends; 0 at its
+  /// end.
   virtual Result<std::size_t> read(Bytes out) = 0;
-  /// Data runs of the current file where the archive keeps it sparse; else one run over all of it.
+  /// Data runs of the current file where the archive keeps it sparse; else one run over all of it, none when empty.
   virtual const std::vector<DataRun>& runs() const = 0;
 };
 
-/// Writes a pax tar stream. Deterministic.
+/// Writes a pax tar stream, ustar where that can tell all. ACLs become text with numeric ids, as `tar --acls` reads
+/// them; files are written without holes. Deterministic. Errors of all calls: usage (content of another size), unsafe
+/// (a path that check_path() refuses), limit, and what the sink gives.
 class TarWriter {
  public:
   static std::unique_ptr<TarWriter> open(ByteSink& out);
