@@ -25,7 +25,8 @@ unsigned take_byte(ByteView& in) {
 void decode(const codec::Codec& codec, ByteView in) {
   const unsigned low = take_byte(in);
   Buffer raw(low | take_byte(in) << 8);
-  const std::size_t parameters_size = std::min<std::size_t>(take_byte(in), in.size());
+  const std::size_t claimed = take_byte(in);
+  const std::size_t parameters_size = std::min(claimed, in.size());
   const ByteView parameters = in.first(parameters_size);
   const ByteView stream = in.subspan(parameters_size);
   static_cast<void>(codec.decode(parameters, {&stream, 1}, raw, {}).has_value());

@@ -110,8 +110,11 @@ class Brotli final : public codec::Codec {
 
   Result<> decode(ByteView parameters, std::span<const ByteView> streams, Bytes raw,
                   const DecodeContext&) const override {
-    const bool large = parameters.size() == 1 && parameters[0] == kLargeWindow;
-    if (!large) MMH_TRY(check_no_parameters(parameters));
+    const bool large = !parameters.empty();
+    if (large) {
+      if (parameters.front() != kLargeWindow) return fail(Errc::corrupt, "brotli: parameters of an unknown form");
+      MMH_TRY(check_no_parameters(parameters.subspan(1)));
+    }
     BoundedMemory memory(decode_memory_max(raw.size()));
     const std::unique_ptr<BrotliDecoderState, DestroyState> state(
         BrotliDecoderCreateInstance(BoundedMemory::allocate, BoundedMemory::release, &memory));
