@@ -35,6 +35,30 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0; });
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    const std::size_t size = first < 0x80   ? 1
+                             : first < 0xc2 ? 0
+                             : first < 0xe0 ? 2
+                             : first < 0xf0 ? 3
+                             : first < 0xf5 ? 4
+                                            : 0;
+    if (size == 0 || size > text.size()) return false;
+    for (std::size_t i = 1; i < size; ++i) {
+      if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
+    }
+    if (size > 2) {
+      const auto second = static_cast<unsigned char>(text[1]);
+      const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+      const bool surrogate_or_beyond = (first == 0xed && second >= 0xa0) || (first == 0xf4 && second >= 0x90);
+      if (overlong || surrogate_or_beyond) return false;
+    }
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 // One record of an extended header: its own length in decimal, which counts itself.
 void put_record(std::string& records, std::string_view key, std::string_view value) {
   const std::size_t rest = key.size() + value.size() + 3;  // ' ', '=' and '\n'
@@ -180,8 +204,9 @@ class TarWriterImpl final : public TarWriter {
   }
 
   Result<> write_extended(const Entry& entry, std::string& records) {
-    // Told once for all values; records that are UTF-8 read the same either way.
-    if (!is_ascii(records)) {
+    // Records are UTF-8 unless this says otherwise. bsdtar heeds it, and GNU tar warns that it does not know it; so
+    // only where it is needed.
+    if (!is_utf8(entry.path) || !is_utf8(entry.link) || !is_utf8(entry.user) || !is_utf8(entry.group)) {
       std::string first;
       put_record(first, "hdrcharset", "BINARY");
       records.insert(0, first);
