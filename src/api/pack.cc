@@ -223,7 +223,7 @@ Result<Pack> Pack::open(const std::string& path, const RunOptions& options) {
 }
 
 Result<Pack> Pack::open_stream(int fd, const RunOptions& options) {
-  MMH_LET(auto source, spool_source(real_sys(), fd, "standard input"));
+  MMH_LET(auto source, spool_source(real_sys(), fd, "standard input", options.cancel));
   return PackAccess::open(std::move(source), options);
 }
 

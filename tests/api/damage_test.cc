@@ -35,7 +35,9 @@ class Damage : public testing::Test {
         append(got, piece);
         return {};
       });
-      if (streamed) EXPECT_TRUE(got == bytes) << path << " with damage at " << place;
+      if (streamed) {
+        EXPECT_TRUE(got == bytes) << path << " with damage at " << place;
+      }
     }
   }
 
@@ -55,7 +57,9 @@ TEST_F(Damage, EveryFlippedByteIsFoundAndNeverDelivered) {
     const auto opened = Pack::open(path, run);
     if (!opened) continue;
     const auto verified = opened->verify(i % 16 == 0, run);
-    if (verified) EXPECT_FALSE(verified->sound) << "byte " << i;
+    if (verified) {
+      EXPECT_FALSE(verified->sound) << "byte " << i;
+    }
     expect_right_or_refused(*opened, i);
   }
 }
@@ -74,7 +78,9 @@ TEST_F(Damage, EveryTruncationIsFoundAndNeverDelivered) {
     // An older generation may be whole; then the rest is reported as what a cut-off append left.
     if (opened->info().superseded_bytes == 0 && opened->info().warning.empty()) {
       const auto verified = opened->verify(false, run);
-      if (verified && verified->sound) EXPECT_EQ(opened->info().generation, 0u) << keep;
+      if (verified && verified->sound) {
+        EXPECT_EQ(opened->info().generation, 0u) << keep;
+      }
     }
     expect_right_or_refused(*opened, keep);
   }
