@@ -203,7 +203,7 @@ class Bench {
     };
     MMH_LET(const GeneratedData made, generate_data(data, bytes, seed_, progress, &session_.cancel).in(name));
     session_.reporter.finish();
-    MMH_LET(const RoundTrip trip,
+    MMH_LET(RoundTrip trip,
             measure_round_trip(data, work.path(), settings_, session_.reporter, session_.cancel).in(name));
     session_.reporter.finish();
     if (trip.files != made.files || trip.content_bytes != made.bytes) {

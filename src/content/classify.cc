@@ -86,21 +86,6 @@ bool is_tensor(const Numbers& numbers) {
       numbers.of64, [&](const auto& phase) { return enough(phase.count, 8) && nearly_all(phase.real, phase.count); });
 }
 
-// The distance at which pairs of bytes most often come back, where that is often enough to speak of records; else 0.
-std::size_t period_of(ByteView piece) {
-  std::array<std::uint16_t, 1024> last{};
-  std::array<std::uint16_t, 257> distances{};
-  for (std::size_t i = 0; i + 2 <= piece.size(); ++i) {
-    const auto pair = load_le<std::uint16_t>(piece.subspan(i, 2));
-    std::uint16_t& place = last[static_cast<std::uint16_t>(pair * 40503U) >> 6];
-    const std::size_t distance = i + 1 - place;
-    if (place != 0 && distance <= 256) ++distances[distance];
-    place = static_cast<std::uint16_t>(i + 1);
-  }
-  const auto best = std::max_element(distances.begin() + 2, distances.end());
-  return *best * std::size_t{6} >= piece.size() ? static_cast<std::size_t>(best - distances.begin()) : 0;
-}
-
 // Neighbouring 16-bit samples of sound and pictures differ far less than distant ones.
 bool is_smooth(ByteView piece) {
   const std::size_t count = piece.size() / 2;
@@ -158,7 +143,7 @@ class MatchProbe {
 
 // More uneven than chance makes `count` uniform bytes (four standard deviations), and by enough to gain half a percent.
 bool is_skewed(const Histogram& counts, std::size_t count) {
-  return skew_of(counts) > 48 + std::size_t{1024 * 92} / std::max<std::size_t>(count, 1);
+  return skew_of(counts) > 48 + std::size_t{1024} * 92 / std::max<std::size_t>(count, 1);
 }
 
 }  // namespace
@@ -196,7 +181,7 @@ ContentClass classify(ByteView head, std::string_view path) {
     if (is_smooth(samples) || has_narrow_samples(samples))
       return numbers.of16[0].negative * 8 >= numbers.of16[0].count ? audio : image;
   }
-  return period_of(middle) != 0 ? records : binary;
+  return record_period(middle) != 0 ? records : binary;
 }
 
 bool looks_incompressible(ByteView data) {

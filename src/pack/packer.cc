@@ -171,7 +171,7 @@ class Packer {
   void collect_records() { collecting_ = true; }
   std::vector<FileRecord>& collected() { return collected_; }
   /// Content of an existing pack that need not be stored again.
-  void know(const FileRecord& record, std::vector<Extent> extents) {
+  void know(const FileRecord& record, std::vector<Extent>&& extents) {
     known_sizes_.insert(record.entry.size);
     known_files_.try_emplace(record.hash, std::move(extents));
   }
@@ -429,7 +429,7 @@ class Packer {
     return [this](ContentClass content) { return block_size(content); };
   }
 
-  void leave_out(const tree::Entry& entry, Error error) {
+  void leave_out(const tree::Entry& entry, const Error& error) {
     // A link to what is left out would dangle.
     left_out_.insert(entry.path);
     problem(error);
