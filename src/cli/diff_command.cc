@@ -26,24 +26,25 @@ ChangeKind reversed(ChangeKind kind) {
 
 struct ChangeWords {
   char letter;
-  std::string_view name;
+  std::string_view name;   // in a change
+  std::string_view count;  // in the summary
   Color color;
 };
 
 ChangeWords words_of(ChangeKind kind) {
   switch (kind) {
     case ChangeKind::added:
-      return {'A', "added", Color::green};
+      return {'A', "added", "added", Color::green};
     case ChangeKind::removed:
-      return {'D', "removed", Color::red};
+      return {'D', "removed", "removed", Color::red};
     case ChangeKind::content:
-      return {'M', "content", Color::yellow};
+      return {'M', "content", "content_changed", Color::yellow};
     case ChangeKind::metadata:
-      return {'m', "metadata", Color::yellow};
+      return {'m', "metadata", "metadata_changed", Color::yellow};
     case ChangeKind::type:
-      return {'T', "type", Color::yellow};
+      return {'T', "type", "type_changed", Color::yellow};
   }
-  return {'?', "unknown", Color::yellow};
+  return {'?', "unknown", "unknown", Color::yellow};
 }
 
 class ChangePrinter {
@@ -84,7 +85,7 @@ class ChangePrinter {
   JsonObject json_summary() const {
     JsonObject object("summary");
     object.add("command", "diff");
-    for (std::size_t i = 0; i < counts_.size(); ++i) object.add(words_of(static_cast<ChangeKind>(i)).name, counts_[i]);
+    for (std::size_t i = 0; i < counts_.size(); ++i) object.add(words_of(static_cast<ChangeKind>(i)).count, counts_[i]);
     return object;
   }
 

@@ -1,0 +1,109 @@
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "cli_support.h"
+#include "support/trees.h"
+
+namespace mmh::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+class UnpackTest : public CliTest {
+ protected:
+  void SetUp() override {
+    make_model();
+    mmh_ok({"pack", "-q", "model"});
+  }
+};
+
+TEST_F(UnpackTest, RestoresEverything) {
+  EXPECT_THAT(mmh_ok({"unpack", "model.mmh", "-C", "a/new/place"}), HasSubstr("a/new/place: 4 files, 78.1 KiB, "));
+  EXPECT_EQ(test::compare_trees(path("model"), path("a/new/place/model")), "");
+}
+
+TEST_F(UnpackTest, RestoresOnlyWhatIsNamed) {
+  mmh_ok({"unpack", "model.mmh", "model/notes", "*.json", "-C", "out"});
+  EXPECT_EQ(test::list_tree(path("out")),
+            (std::vector<std::string>{"model", "model/config.json", "model/notes", "model/notes/copy.txt",
+                                      "model/notes/read me.txt"}));
+}
+
+TEST_F(UnpackTest, LeavesOutAndStrips) {
+  mmh_ok({"unpack", "model.mmh", "--exclude", "*.txt", "--strip-components", "1", "-C", "out"});
+  EXPECT_EQ(test::list_tree(path("out")), (std::vector<std::string>{"config.json", "link", "notes", "weights.bin"}));
+}
+
+TEST_F(UnpackTest, WhatIsNotInThePackIsReported) {
+  const auto result = mmh({"unpack", "model.mmh", "model/config.json", "nope", "-C", "out"});
+  EXPECT_EQ(status_of(result), Status::not_found);
+  EXPECT_THAT(result.err, HasSubstr("nope"));
+  EXPECT_TRUE(exists("out/model/config.json"));
+}
+
+TEST_F(UnpackTest, NeverReplacesFilesUnlessAsked) {
+  write("out/model/config.json", "mine");
+  const auto result = mmh({"unpack", "model.mmh", "-C", "out"});
+  EXPECT_EQ(status_of(result), Status::exists);
+  EXPECT_EQ(read("out/model/config.json"), "mine");
+  EXPECT_EQ(read("out/model/weights.bin"), read("model/weights.bin"));
+  mmh_ok({"unpack", "model.mmh", "--overwrite", "always", "-C", "out"});
+  EXPECT_EQ(test::compare_trees(path("model"), path("out/model")), "");
+}
+
+TEST_F(UnpackTest, NewerReplacesOnlyOlderFiles) {
+  mmh_ok({"unpack", "model.mmh", "-C", "out"});
+  write("out/model/config.json", "later");
+  write("out/model/weights.bin", "earlier");
+  std::filesystem::last_write_time(path("out/model/weights.bin"),
+                                   std::filesystem::file_time_type::clock::now() - std::chrono::hours(1000));
+  mmh_ok({"unpack", "model.mmh", "--overwrite", "newer", "-C", "out"});
+  EXPECT_EQ(read("out/model/config.json"), "later");
+  EXPECT_EQ(read("out/model/weights.bin"), read("model/weights.bin"));
+}
+
+TEST_F(UnpackTest, AskingNeedsATerminal) {
+  if (!test::program_exists("setsid")) GTEST_SKIP() << "setsid is not installed";
+  const auto result = shell("setsid -w \"$MMH\" unpack model.mmh --overwrite ask -C out");
+  EXPECT_EQ(status_of(result), Status::usage);
+  EXPECT_THAT(result.err, HasSubstr("terminal"));
+}
+
+TEST_F(UnpackTest, WritesNothingThroughALinkInTheTarget) {
+  std::filesystem::create_directory(path("elsewhere"));
+  std::filesystem::create_directory(path("out"));
+  std::filesystem::create_directory_symlink(path("elsewhere"), path("out/model"));
+  const auto result = mmh({"unpack", "model.mmh", "--overwrite", "always", "-C", "out", "model/notes/copy.txt"});
+  EXPECT_EQ(status_of(result), Status::unsafe);
+  EXPECT_TRUE(names("elsewhere").empty());
+}
+
+TEST_F(UnpackTest, DamagedFilesAreNamedAndTheRestIsDelivered) {
+  std::string pack = read("model.mmh");
+  pack[5000] = static_cast<char>(pack[5000] ^ 1);
+  write("model.mmh", pack);
+  const auto result = mmh({"unpack", "model.mmh", "-C", "out"});
+  EXPECT_EQ(status_of(result), Status::damage);
+  EXPECT_THAT(result.err, HasSubstr("mmh: warning: model/"));
+  EXPECT_TRUE(exists("out/model/link"));
+  for (const std::string& name : test::list_tree(path("out/model"))) {
+    const std::string file = "model/" + name;
+    if (std::filesystem::is_regular_file(path("out/" + file))) {
+      EXPECT_EQ(read("out/" + file), read(file)) << "wrong bytes delivered";
+    }
+  }
+}
+
+TEST_F(UnpackTest, FifosAreMadeOnRequestOnly) {
+  ASSERT_EQ(::system(("mkfifo " + path("model/pipe")).c_str()), 0);
+  mmh_ok({"pack", "-q", "-f", "model"});
+  const auto result = mmh({"unpack", "model.mmh", "-C", "a"});
+  EXPECT_EQ(status_of(result), Status::warnings);
+  EXPECT_FALSE(exists("a/model/pipe"));
+  mmh_ok({"unpack", "model.mmh", "--devices", "-C", "b"});
+  EXPECT_TRUE(std::filesystem::is_fifo(path("b/model/pipe")));
+}
+
+}  // namespace
+}  // namespace mmh::cli
