@@ -11,9 +11,10 @@ namespace mmh::codecs {
 class BranchCodec final : public codec::Codec {
  public:
   using Convert = void (*)(Bytes code);
-  /// Requires: backward undoes forward, on any bytes.
-  BranchCodec(codec::CodecId id, std::string_view name, std::string_view purpose, Convert forward, Convert backward)
-      : id_(id), name_(name), purpose_(purpose), forward_(forward), backward_(backward) {}
+  /// Instructions stand at multiples of `alignment` bytes. Requires: backward undoes forward, on any bytes.
+  BranchCodec(codec::CodecId id, std::string_view name, std::string_view purpose, unsigned alignment, Convert forward,
+              Convert backward)
+      : id_(id), name_(name), purpose_(purpose), alignment_(alignment), forward_(forward), backward_(backward) {}
 
   codec::CodecId id() const override { return id_; }
   std::string_view name() const override { return name_; }
@@ -28,6 +29,7 @@ class BranchCodec final : public codec::Codec {
  private:
   const codec::CodecId id_;
   const std::string_view name_, purpose_;
+  const unsigned alignment_;
   const Convert forward_, backward_;
 };
 

@@ -63,6 +63,7 @@ std::vector<Variant> make_variants() {
   }
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
+  all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});
   return all;
 }
 

@@ -278,6 +278,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"delta_integers_of_three", codec::CodecId::delta, {.width = 3, .integers = true}},
         BadOptions{"delta_distance_cuts", codec::CodecId::delta, {.width = 4, .integers = true, .delta_distance = 6}},
         BadOptions{"delta_phase_high", codec::CodecId::delta, {.width = 2, .integers = true, .phase = 2}},
+        BadOptions{"branch_arm64_phase", codec::CodecId::branch_arm64, {.phase = 4}},
+        BadOptions{"branch_x86_phase", codec::CodecId::branch_x86, {.phase = 1}},
         BadOptions{"transpose_width_low", codec::CodecId::transpose, {.width = 1}},
         BadOptions{"transpose_width_high", codec::CodecId::transpose, {.width = 65}}),
     [](const auto& param_info) { return param_info.param.name; });

@@ -3,7 +3,7 @@
 namespace mmh::codecs {
 namespace {
 
-// Instructions are four bytes, aligned from the block's start.
+// Instructions are four bytes, aligned from the first of them.
 constexpr std::size_t kSize = 4;
 
 // BL: 26 bits, in instructions, all of which take part.
@@ -54,8 +54,8 @@ void convert(Bytes code) {
 
 const codec::Codec& branch_arm64_codec() {
   static const BranchCodec codec(codec::CodecId::branch_arm64, "branch_arm64",
-                                 "absolute call and page targets in ARM64 code, before a general codec", convert<true>,
-                                 convert<false>);
+                                 "absolute call and page targets in ARM64 code, before a general codec", kSize,
+                                 convert<true>, convert<false>);
   return codec;
 }
 

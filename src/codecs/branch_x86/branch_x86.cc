@@ -72,7 +72,7 @@ void convert(Bytes code) {
 
 const codec::Codec& branch_x86_codec() {
   static const BranchCodec codec(codec::CodecId::branch_x86, "branch_x86",
-                                 "absolute call and jump targets in x86 code, before a general codec", convert<true>,
+                                 "absolute call and jump targets in x86 code, before a general codec", 1, convert<true>,
                                  convert<false>);
   return codec;
 }

@@ -38,11 +38,12 @@ enum class Branch : std::uint8_t { none, x86, arm64 };
 /// What the planner asks of an encoder. Each codec's spec.md says which fields it reads and their ranges; the others
 /// are ignored.
 struct EncodeOptions {
-  int level = 0;                 ///< The library's own scale.
-  unsigned window_log = 0;       ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
-  unsigned width = 1;            ///< Bytes of an element (delta, transpose).
-  bool integers = false;         ///< delta: differences of little-endian integers, not of bytes `width` apart.
-  unsigned phase = 0;            ///< delta over integers: bytes before the first of them; below `width`.
+  int level = 0;            ///< The library's own scale.
+  unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
+  unsigned width = 1;       ///< Bytes of an element (delta, transpose).
+  bool integers = false;    ///< delta: differences of little-endian integers, not of bytes `width` apart.
+  /// Bytes before the first element (delta over integers; below `width`) or instruction (branch_arm64; below 4).
+  unsigned phase = 0;
   bool text = false;             ///< The input is text: literal-context choices of brotli and LZMA.
   bool long_matches = false;     ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
   bool extreme = false;          ///< LZMA: the slower search that xz calls -e.
