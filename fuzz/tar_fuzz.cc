@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "mmh/base/check.h"
 #include "mmh/tree/tar.h"
@@ -59,14 +60,14 @@ void check_again(const Entry& entry, ByteView content) {
   auto xattrs = entry.xattrs;
   std::erase_if(xattrs, [](const auto& xattr) { return is_acl(xattr.first); });
   MMH_CHECK(back.xattrs == xattrs);
-  Buffer read(content.size() + 1);
+  std::vector<std::byte> read(content.size() + 1);
   const auto got = reader->read(read);
   MMH_CHECK(got.has_value() && *got == content.size() && std::equal(content.begin(), content.end(), read.begin()));
 }
 
 void read_all(ByteView stream) {
   const auto reader = TarReader::open(source_of(stream));
-  Buffer content(kContentMax);
+  std::vector<std::byte> content(kContentMax);
   for (;;) {
     const auto next = reader->next();
     if (!next || !*next) return;
@@ -95,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ByteView input = std::as_bytes(std::span(data, size));
   read_all(input);
   // Again with right checksums, which chance would not find.
-  Buffer summed(input.begin(), input.end());
+  std::vector<std::byte> summed(input.begin(), input.end());
   for (std::size_t at = 0; at + kBlockSize <= summed.size(); at += kBlockSize) {
     const Bytes block = Bytes(summed).subspan(at, kBlockSize);
     if (std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; })) continue;

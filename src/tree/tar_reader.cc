@@ -18,7 +18,7 @@ namespace {
 
 using namespace tar;
 
-constexpr std::size_t kBufferSize = 256 << 10;
+constexpr std::size_t kBufferSize = 64 << 10;
 // Extended headers hold attributes and sparse maps; more than this has no honest use.
 constexpr std::uint64_t kExtendedSizeMax = 32 << 20;
 constexpr std::uint64_t kLongNameSizeMax = 64 << 10;
@@ -134,7 +134,10 @@ Dialect dialect_of(ByteView block) {
 
 class TarReaderImpl final : public TarReader {
  public:
-  explicit TarReaderImpl(ReadBytes read) : read_(std::move(read)), buffer_(kBufferSize) {}
+  explicit TarReaderImpl(ReadBytes read)
+      : read_(std::move(read)),
+        storage_(std::make_unique_for_overwrite<std::byte[]>(kBufferSize)),
+        buffer_(storage_.get(), kBufferSize) {}
 
   Result<std::optional<Entry>> next() override;
   Result<std::size_t> read(Bytes out) override;
@@ -176,7 +179,8 @@ class TarReaderImpl final : public TarReader {
   Result<> check_runs(std::uint64_t size) const;
 
   ReadBytes read_;
-  Buffer buffer_;
+  std::unique_ptr<std::byte[]> storage_;
+  Bytes buffer_;
   std::size_t begin_ = 0, end_ = 0;  // of what buffer_ holds
   std::uint64_t offset_ = 0;         // of the next byte to take
   std::uint64_t header_offset_ = 0;
@@ -554,12 +558,12 @@ Result<bool> TarReaderImpl::link_has_content(const Block& block, bool extended) 
     end_ -= begin_;
     begin_ = 0;
     while (end_ < kBlockSize) {
-      MMH_LET(const std::size_t got, read_(Bytes(buffer_).subspan(end_)));
+      MMH_LET(const std::size_t got, read_(buffer_.subspan(end_)));
       if (got == 0) return false;
       end_ += got;
     }
   }
-  const ByteView following = ByteView(buffer_).subspan(begin_, kBlockSize);
+  const ByteView following = buffer_.subspan(begin_, kBlockSize);
   if (std::all_of(following.begin(), following.end(), [](std::byte b) { return b == std::byte{0}; })) return false;
   const Sums sums = sums_of(following);
   const auto stated = number(following.subspan(kChecksum.offset, kChecksum.size), kChecksum.name);
