@@ -23,6 +23,11 @@ bool starts_with(ByteView in, const std::array<unsigned char, 8>& magic) {
   return in.size() >= magic.size() && std::memcmp(in.data(), magic.data(), magic.size()) == 0;
 }
 
+// As far as there are bytes.
+bool begins_like(ByteView in, const std::array<unsigned char, 8>& magic) {
+  return std::memcmp(in.data(), magic.data(), std::min(in.size(), magic.size())) == 0;
+}
+
 // The last `check_size` bytes of a fixed structure are the head of the hash of what stands before them.
 void write_check(Bytes structure, std::size_t check_size) {
   const std::size_t covered = structure.size() - check_size;
@@ -162,11 +167,9 @@ std::optional<std::size_t> find_block_magic(ByteView in, std::size_t from) {
   return static_cast<std::size_t>(static_cast<const std::byte*>(found) - in.data());
 }
 
-bool begins_like_block_or_footer(ByteView in) {
-  const std::size_t size = std::min(in.size(), kBlockMagic.size());
-  return std::memcmp(in.data(), kBlockMagic.data(), size) == 0 ||
-         std::memcmp(in.data(), kFooterMagic.data(), size) == 0;
-}
+bool begins_like_pack(ByteView in) { return !in.empty() && begins_like(in, kHeaderMagic); }
+
+bool begins_like_block_or_footer(ByteView in) { return begins_like(in, kBlockMagic) || begins_like(in, kFooterMagic); }
 
 void write_footer(const Footer& footer, Bytes out) {
   MMH_CHECK(out.size() == kFooterSize);

@@ -64,11 +64,14 @@ class PackReader final : public Reader {
   Result<> stream_file(const FileRecord& record, const std::function<Result<>(ByteView)>& sink) const override;
 
  private:
-  Result<std::optional<Trailer>> trailer_at(const BlockHeader& header) const;
-  Result<> use_trailer(const BlockHeader& header, Trailer trailer);
+  bool read(std::uint64_t offset, Bytes out);
+  Result<std::optional<Trailer>> trailer_at(const BlockHeader& header);
+  Result<> use_trailer(std::uint64_t offset, Trailer trailer);
+  std::optional<Footer> footer_at(std::uint64_t offset);
   Result<bool> open_by_footer();
   Result<bool> open_by_scan();
-  Result<bool> lies_inside_block(std::uint64_t offset) const;
+  bool lies_inside_block(std::uint64_t offset);
+  void find_end(const BlockHeader& header);
   void warn(std::string_view text);
 
   Result<Buffer> read_payload(const BlockInfo& block, std::string_view place) const;
@@ -97,6 +100,7 @@ class PackReader final : public Reader {
   std::uint64_t trailer_offset_ = 0;
   std::uint64_t pack_size_ = 0;
   std::string warning_;
+  std::optional<Error> read_error_;  // the first one while opening
   mutable LruCache<Buffer> blocks_;
   mutable LruCache<ManifestPage> pages_{kPageCacheBytes};
   mutable LruCache<std::vector<BlockInfo>> index_{kIndexCacheBytes};
@@ -109,67 +113,55 @@ void PackReader::warn(std::string_view text) {
   warning_ += text;
 }
 
-// The trailer behind `header`; nothing when its bytes are damaged. Errors: unsupported, io.
-Result<std::optional<Trailer>> PackReader::trailer_at(const BlockHeader& header) const {
+// What cannot be read is as good as damaged; when nothing else helps, the reason is told.
+bool PackReader::read(std::uint64_t offset, Bytes out) {
+  auto done = source_->read_at(offset, out);
+  const bool ok = done.has_value();
+  if (!ok && !read_error_) read_error_ = std::move(done).error();
+  return ok;
+}
+
+// The trailer behind `header`; nothing when its bytes are damaged. Errors: unsupported.
+Result<std::optional<Trailer>> PackReader::trailer_at(const BlockHeader& header) {
   if (header.type != BlockType::trailer) return std::nullopt;
   Buffer payload(header.stored_size);
-  MMH_TRY(source_->read_at(header.offset + kBlockHeaderSize, payload));
-  if (hash::blake3(payload) != header.hash) return std::nullopt;
+  if (!read(header.offset + kBlockHeaderSize, payload) || hash::blake3(payload) != header.hash) return std::nullopt;
   auto trailer = parse_trailer(payload);
   if (trailer) return *std::move(trailer);
   if (trailer.error().code == Errc::corrupt) return std::nullopt;
   return fail(std::move(trailer).in(name_).error());
 }
 
-// Takes a trailer into use and finds where its pack ends: behind the copies and the footer, as far as they follow.
-Result<> PackReader::use_trailer(const BlockHeader& header, Trailer trailer) {
+Result<> PackReader::use_trailer(std::uint64_t offset, Trailer trailer) {
   if (manifest_root(trailer.top) != trailer.root) {
     return fail(Errc::corrupt,
-                fmt::format("{}: the trailer at {:#x}: its root is not that of its manifest; the pack was not "
-                            "made by a sound writer",
-                            name_, header.offset));
+                fmt::format("{}: the trailer at {:#x}: its root is not that of its manifest; the pack was "
+                            "not made by a sound writer",
+                            name_, offset));
   }
   trailer_ = std::move(trailer);
-  trailer_offset_ = header.offset;
-  pack_size_ = header.offset + kBlockHeaderSize + header.stored_size;
-  if (const auto next = block_header_at(*source_, pack_size_);
-      next && next->type == BlockType::trailer && next->hash == header.hash) {
-    MMH_LET(const bool whole, payload_matches(*source_, *next));
-    if (whole) pack_size_ += kBlockHeaderSize + next->stored_size;
-  }
-  std::array<std::byte, kFooterSize> bytes;
-  if (range_within<std::uint64_t>(pack_size_, kFooterSize, source_->size())) {
-    MMH_TRY(source_->read_at(pack_size_, bytes));
-    if (const auto footer = parse_footer(bytes); footer && footer->offset == pack_size_) {
-      pack_size_ += kFooterSize;
-      if (pack_size_ < source_->size()) {
-        warn(fmt::format(
-            "{} bytes behind the end of the pack are not in use: an append was cut short, or the end of the "
-            "file is damaged",
-            source_->size() - pack_size_));
-      }
-      return {};
-    }
-  }
-  warn("the footer is missing or damaged");
+  trailer_offset_ = offset;
   return {};
+}
+
+std::optional<Footer> PackReader::footer_at(std::uint64_t offset) {
+  std::array<std::byte, kFooterSize> bytes;
+  if (!range_within<std::uint64_t>(offset, kFooterSize, source_->size()) || !read(offset, bytes)) return std::nullopt;
+  const auto footer = parse_footer(bytes);
+  return footer && footer->offset == offset ? std::optional(*footer) : std::nullopt;
 }
 
 // False: no whole trailer stands where a footer says.
 Result<bool> PackReader::open_by_footer() {
   const std::uint64_t size = source_->size();
   if (size < kHeaderSize + kFooterSize) return false;
-  std::array<std::byte, kFooterSize> bytes;
-  MMH_TRY(source_->read_at(size - kFooterSize, bytes));
-  const auto footer = parse_footer(bytes);
-  if (!footer || footer->offset != size - kFooterSize) return false;
+  const auto footer = footer_at(size - kFooterSize);
+  if (!footer) return false;
   for (const std::uint64_t place : footer->trailers) {
-    const auto header = block_header_at(*source_, place);
-    if (!header && header.error().code != Errc::corrupt) return fail(header.error());
-    if (header) {
+    if (const auto header = block_header_at(*source_, place)) {
       MMH_LET(std::optional<Trailer> trailer, trailer_at(*header));
       if (trailer) {
-        MMH_TRY(use_trailer(*header, *std::move(trailer)));
+        MMH_TRY(use_trailer(place, *std::move(trailer)));
         pack_size_ = size;
         return true;
       }
@@ -181,21 +173,16 @@ Result<bool> PackReader::open_by_footer() {
 
 // Whether the chain of block headers from the first block on passes over `offset`: what looks like a trailer there is
 // then content of a stored file. A chain that breaks before says nothing.
-Result<bool> PackReader::lies_inside_block(std::uint64_t offset) const {
+bool PackReader::lies_inside_block(std::uint64_t offset) {
   std::uint64_t place = kHeaderSize;
   while (place < offset) {
-    const auto header = block_header_at(*source_, place);
-    if (header) {
+    if (const auto header = block_header_at(*source_, place)) {
       place += kBlockHeaderSize + header->stored_size;
-      continue;
+    } else if (footer_at(place)) {
+      place += kFooterSize;
+    } else {
+      return false;
     }
-    if (header.error().code != Errc::corrupt) return fail(header.error());
-    std::array<std::byte, kFooterSize> bytes;
-    if (!range_within<std::uint64_t>(place, kFooterSize, source_->size())) return false;
-    MMH_TRY(source_->read_at(place, bytes));
-    const auto footer = parse_footer(bytes);
-    if (!footer || footer->offset != place) return false;
-    place += kFooterSize;
   }
   return place > offset;
 }
@@ -205,48 +192,57 @@ Result<bool> PackReader::open_by_scan() {
   const std::uint64_t waste_max = std::min(source_->size(), kPackSizeMax / 2) + (std::uint64_t{128} << 20);
   std::uint64_t waste = 0;
   std::uint64_t before = source_->size();
-  for (;;) {
-    MMH_LET(const std::optional<BlockHeader> header, last_trailer_header(*source_, before));
-    if (!header) return false;
+  while (const auto header = last_trailer_header(*source_, before)) {
     before = header->offset;
     MMH_LET(std::optional<Trailer> trailer, trailer_at(*header));
-    if (trailer) {
-      MMH_LET(const bool inside, lies_inside_block(header->offset));
-      if (!inside) {
-        MMH_TRY(use_trailer(*header, *std::move(trailer)));
-        return true;
-      }
+    if (trailer && !lies_inside_block(header->offset)) {
+      MMH_TRY(use_trailer(header->offset, *std::move(trailer)));
+      find_end(*header);
+      return true;
     }
     waste += kBlockHeaderSize + header->stored_size;
     if (waste > waste_max) return fail(Errc::limit, name_ + ": too many false trailers; not an honest pack");
   }
+  return false;
+}
+
+// Where the pack of a trailer that was found by scanning ends: behind its copy and the footer, as far as they follow.
+void PackReader::find_end(const BlockHeader& header) {
+  pack_size_ = header.offset + kBlockHeaderSize + header.stored_size;
+  if (const auto copy = block_header_at(*source_, pack_size_);
+      copy && copy->type == BlockType::trailer && copy->hash == header.hash && payload_matches(*source_, *copy)) {
+    pack_size_ += kBlockHeaderSize + copy->stored_size;
+  }
+  if (!footer_at(pack_size_)) {
+    warn("the footer is missing or damaged");
+    return;
+  }
+  pack_size_ += kFooterSize;
+  warn(
+      fmt::format("{} bytes behind the end of the pack are not in use: an append was cut short, or the end of the file "
+                  "is damaged",
+                  source_->size() - pack_size_));
 }
 
 Result<> PackReader::start() {
-  std::string header_fault;
-  bool has_magic = false;
-  {
-    std::array<std::byte, kHeaderSize> bytes{};
-    const auto present = std::min<std::uint64_t>(source_->size(), kHeaderSize);
-    MMH_TRY(source_->read_at(0, Bytes(bytes).first(present)));
-    const auto header = parse_header(ByteView(bytes).first(present));
-    if (!header && header.error().code != Errc::corrupt) {
-      return fail(header.error().code, fmt::format("{}: {}", name_, header.error().what));
-    }
-    has_magic = header.has_value() || header.error().what.starts_with("the pack header");
-    if (!header) header_fault = "the header at the front is damaged";
+  std::array<std::byte, kHeaderSize> bytes{};
+  const Bytes present = Bytes(bytes).first(std::min<std::uint64_t>(source_->size(), kHeaderSize));
+  const auto header = read(0, present) ? parse_header(present) : Result<PackHeader>(fail(Errc::corrupt, ""));
+  if (!header && header.error().code != Errc::corrupt) {
+    return fail(header.error().code, fmt::format("{}: {}", name_, header.error().what));
   }
   MMH_LET(bool found, open_by_footer());
   if (!found) {
     MMH_LET(found, open_by_scan());
   }
-  if (!found && !has_magic) return fail(Errc::corrupt, name_ + ": not an MMH pack");
   if (!found) {
+    if (read_error_) return fail(*read_error_);
+    if (!begins_like_pack(present)) return fail(Errc::corrupt, name_ + ": not an MMH pack");
     return fail(Errc::corrupt, name_ +
                                    ": no whole trailer is left: the pack was cut short, or its end is badly damaged; "
                                    "use another copy");
   }
-  if (!header_fault.empty()) warn(header_fault);
+  if (!header) warn("the header at the front is damaged");
   if (!warning_.empty()) warning_ = fmt::format("{}: {}{}", name_, warning_, kVerifyAdvice);
   return {};
 }

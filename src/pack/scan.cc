@@ -11,6 +11,7 @@ namespace mmh::pack {
 namespace {
 constexpr std::uint64_t kWindow = 1 << 20;
 constexpr std::uint64_t kHashPiece = 512 << 10;
+constexpr std::size_t kSector = 512;
 
 // The header in `window`, which was read from `base` on, at `base + at`, if it is whole and says it stands there.
 std::optional<BlockHeader> header_in(ByteView window, std::uint64_t base, std::size_t at, std::uint64_t file_size) {
@@ -19,6 +20,17 @@ std::optional<BlockHeader> header_in(ByteView window, std::uint64_t base, std::s
   if (!range_within(parsed->offset + kBlockHeaderSize, parsed->stored_size, file_size)) return std::nullopt;
   return *parsed;
 }
+
+// Fills `out`, with zeros where the file cannot be read.
+void read_readable(const RandomAccessSource& source, std::uint64_t offset, Bytes out) {
+  if (source.read_at(offset, out)) return;
+  while (!out.empty()) {
+    const Bytes piece = out.first(std::min<std::size_t>(out.size(), kSector - offset % kSector));
+    if (!source.read_at(offset, piece)) std::ranges::fill(piece, std::byte{0});
+    offset += piece.size();
+    out = out.subspan(piece.size());
+  }
+}
 }  // namespace
 
 Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint64_t offset) {
@@ -26,7 +38,7 @@ Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint6
     return fail(Errc::corrupt, "a block header is cut short");
   }
   std::array<std::byte, kBlockHeaderSize> bytes;
-  MMH_TRY(source.read_at(offset, bytes));
+  if (!source.read_at(offset, bytes)) return fail(Errc::corrupt, "a block header cannot be read");
   MMH_LET(const BlockHeader header, parse_block_header(bytes));
   if (header.offset != offset) return fail(Errc::corrupt, "a block header belongs elsewhere");
   if (!range_within(offset + kBlockHeaderSize, header.stored_size, source.size())) {
@@ -35,19 +47,18 @@ Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint6
   return header;
 }
 
-Result<bool> payload_matches(const RandomAccessSource& source, const BlockHeader& header) {
+bool payload_matches(const RandomAccessSource& source, const BlockHeader& header) {
   hash::Blake3 state;
   Buffer piece(std::min(header.stored_size, kHashPiece));
   for (std::uint64_t done = 0; done < header.stored_size; done += piece.size()) {
     piece.resize(std::min(header.stored_size - done, kHashPiece));
-    MMH_TRY(source.read_at(header.offset + kBlockHeaderSize + done, piece));
+    if (!source.read_at(header.offset + kBlockHeaderSize + done, piece)) return false;
     state.update(piece);
   }
   return state.finish() == header.hash;
 }
 
-Result<std::optional<BlockHeader>> next_block_header(const RandomAccessSource& source, std::uint64_t from,
-                                                     std::uint64_t to) {
+std::optional<BlockHeader> next_block_header(const RandomAccessSource& source, std::uint64_t from, std::uint64_t to) {
   const std::uint64_t size = source.size();
   if (size < kBlockHeaderSize) return std::nullopt;
   to = std::min(to, size - kBlockHeaderSize + 1);
@@ -56,7 +67,7 @@ Result<std::optional<BlockHeader>> next_block_header(const RandomAccessSource& s
     // The last header that may begin in this window is read whole.
     const std::uint64_t starts = std::min(kWindow, to - from);
     window.resize(starts + kBlockHeaderSize - 1);
-    MMH_TRY(source.read_at(from, window));
+    read_readable(source, from, window);
     for (auto at = find_block_magic(window); at && *at < starts; at = find_block_magic(window, *at + 1)) {
       if (const auto header = header_in(window, from, *at, size)) return header;
     }
@@ -65,7 +76,7 @@ Result<std::optional<BlockHeader>> next_block_header(const RandomAccessSource& s
   return std::nullopt;
 }
 
-Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource& source, std::uint64_t before) {
+std::optional<BlockHeader> last_trailer_header(const RandomAccessSource& source, std::uint64_t before) {
   const std::uint64_t size = source.size();
   if (size < kBlockHeaderSize) return std::nullopt;
   before = std::min(before, size - kBlockHeaderSize + 1);
@@ -74,7 +85,7 @@ Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource&
     const std::uint64_t starts = std::min(kWindow, before);
     const std::uint64_t base = before - starts;
     window.resize(starts + kBlockHeaderSize - 1);
-    MMH_TRY(source.read_at(base, window));
+    read_readable(source, base, window);
     std::optional<BlockHeader> last;
     for (auto at = find_block_magic(window); at && *at < starts; at = find_block_magic(window, *at + 1)) {
       const auto header = header_in(window, base, *at, size);
@@ -86,19 +97,18 @@ Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource&
   return std::nullopt;
 }
 
-Result<bool> is_cut_off_append(const RandomAccessSource& source, std::uint64_t from) {
+bool is_cut_off_append(const RandomAccessSource& source, std::uint64_t from) {
   const std::uint64_t size = source.size();
   while (from < size) {
     std::array<std::byte, kBlockHeaderSize> bytes;
     const auto present =
         Bytes(bytes).first(static_cast<std::size_t>(std::min<std::uint64_t>(size - from, bytes.size())));
-    MMH_TRY(source.read_at(from, present));
+    if (!source.read_at(from, present)) return false;
     if (present.size() < bytes.size()) return begins_like_block_or_footer(present);
     const auto header = parse_block_header(present);
     if (!header || header->offset != from) return false;
     if (!range_within(from + kBlockHeaderSize, header->stored_size, size)) return true;
-    MMH_LET(const bool whole, payload_matches(source, *header));
-    if (!whole) return false;
+    if (!payload_matches(source, *header)) return false;
     from += kBlockHeaderSize + header->stored_size;
   }
   return true;
@@ -116,16 +126,13 @@ Result<std::vector<BlockHeader>> scan_blocks(const RandomAccessSource& source, c
     if (progress) progress(from, size);
     // Behind a whole block the next one usually stands at once.
     std::optional<BlockHeader> header;
-    if (auto there = block_header_at(source, from)) {
+    if (const auto there = block_header_at(source, from)) {
       header = *there;
-    } else if (there.error().code != Errc::corrupt) {
-      return fail(std::move(there).error());
     } else {
-      MMH_LET(header, next_block_header(source, from, size));
+      header = next_block_header(source, from, size);
     }
     if (!header) break;
-    MMH_LET(const bool whole, payload_matches(source, *header));
-    if (whole) {
+    if (payload_matches(source, *header)) {
       blocks.push_back(*header);
       from = header->offset + kBlockHeaderSize + header->stored_size;
       continue;

@@ -97,7 +97,8 @@ class StoredWalk {
     MMH_TRY(walk());
     while (!checks_.empty()) MMH_TRY(take_result());
     for (const auto& [page, what] : lost_index_pages_) report_lost_index_page(page, what);
-    return check_end();
+    check_end();
+    return {};
   }
 
  private:
@@ -171,7 +172,7 @@ class StoredWalk {
         check_footer(*footer, place + kFooterSize == end);
         place += kFooterSize;
       } else {
-        MMH_TRY(pass_gap(place, end));
+        pass_gap(place, end);
       }
     }
     for (; next_ < known_.size(); ++next_) {
@@ -225,15 +226,14 @@ class StoredWalk {
   }
 
   // Neither a block nor a footer can be made out at `place`: goes on where the next one can, or is said to be.
-  Result<> pass_gap(std::uint64_t& place, std::uint64_t end) {
+  void pass_gap(std::uint64_t& place, std::uint64_t end) {
     const std::uint64_t limit = next_ < known_.size() ? std::min(end, known_[next_].offset) : end;
     const auto found = next_block_header(source_, place + 1, limit);
-    const std::uint64_t resume = found && *found ? (*found)->offset : limit;
+    const std::uint64_t resume = found ? found->offset : limit;
     state_.damage(place, resume - place, "no whole block header or footer stands here");
     state_.checked(resume - place);
     gap_ = true;
     place = resume;
-    return {};
   }
 
   Result<> hash_payload(const BlockHeader& block, bool listed, bool header_damaged) {
@@ -306,19 +306,17 @@ class StoredWalk {
     state_.damage(block.offset, kBlockHeaderSize + block.stored_size, what);
   }
 
-  Result<> check_end() {
+  void check_end() {
     const std::uint64_t end = reader_.pack_size();
     const std::uint64_t trailing = source_.size() - std::min(end, source_.size());
     if (!footer_seen_) {
       state_.damage(end, std::min<std::uint64_t>(trailing, kFooterSize), "the footer is missing or damaged");
     } else if (trailing > 0) {
-      const auto cut_off = is_cut_off_append(source_, end);
       state_.report.trailing_bytes = trailing;
-      if (!cut_off || !*cut_off) {
+      if (!is_cut_off_append(source_, end)) {
         state_.damage(end, trailing, "bytes behind the end of the pack: a damaged append, or not part of it at all");
       }
     }
-    return {};
   }
 
   Verification& state_;

@@ -69,7 +69,9 @@ Result<BlockHeader> parse_block_header(ByteView in);
 /// none.
 std::optional<std::size_t> find_block_magic(ByteView in, std::size_t from = 0);
 
-/// Whether the first bytes of `in`, up to eight, are those of a block's magic or a footer's.
+/// Whether the first bytes of `in`, up to eight, are those of a pack's magic; empty input has none.
+bool begins_like_pack(ByteView in);
+/// The same for a block's magic or a footer's. Requires: !in.empty().
 bool begins_like_block_or_footer(ByteView in);
 
 /// The last bytes of a pack: where its two trailer copies are.

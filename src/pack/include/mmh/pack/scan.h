@@ -12,30 +12,31 @@
 
 namespace mmh::pack {
 
+// Stretches of the file that cannot be read count as damaged here: they hold no header, and match no hash.
+
 /// Told of bytes done of bytes in all.
 using ProgressSink = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
 /// Every block that is whole (header, and payload that matches its hash), in order of offsets; blocks do not overlap.
-/// Memory is bounded by the blocks found. Errors: io, limit (a hostile file with more false headers than can be looked
+/// Memory is bounded by the blocks found. Errors: limit (a hostile file with more false headers than can be looked
 /// into).
 Result<std::vector<BlockHeader>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress = {});
 
 /// The first whole block header that lies within [from, to) and whose payload ends within the file. The payload is not
-/// looked at. Errors: io.
-Result<std::optional<BlockHeader>> next_block_header(const RandomAccessSource& source, std::uint64_t from,
-                                                     std::uint64_t to);
+/// looked at.
+std::optional<BlockHeader> next_block_header(const RandomAccessSource& source, std::uint64_t from, std::uint64_t to);
 
 /// The last such header of a trailer that begins before `before`.
-Result<std::optional<BlockHeader>> last_trailer_header(const RandomAccessSource& source, std::uint64_t before);
+std::optional<BlockHeader> last_trailer_header(const RandomAccessSource& source, std::uint64_t before);
 
-/// The whole header at exactly `offset`, its payload within the file. Errors: corrupt (none there), io.
+/// The whole header at exactly `offset`, its payload within the file. Errors: corrupt (none there).
 Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint64_t offset);
 
 /// Whether the bytes from `from` to the end of the file are what a killed append leaves: whole blocks, then at most the
-/// beginning of another. Errors: io.
-Result<bool> is_cut_off_append(const RandomAccessSource& source, std::uint64_t from);
+/// beginning of another.
+bool is_cut_off_append(const RandomAccessSource& source, std::uint64_t from);
 
-/// Whether the payload of `header` matches its hash. Errors: io, corrupt (the file has shrunk).
-Result<bool> payload_matches(const RandomAccessSource& source, const BlockHeader& header);
+/// Whether the payload of `header` matches its hash.
+bool payload_matches(const RandomAccessSource& source, const BlockHeader& header);
 
 }  // namespace mmh::pack
