@@ -84,6 +84,21 @@ std::uint32_t skew_of(const Histogram& counts) {
   return static_cast<std::uint32_t>(ratio > 1024 ? ratio - 1024 : 0);
 }
 
+std::size_t record_period(ByteView data) {
+  data = data.first(std::min<std::size_t>(data.size(), 32768));
+  std::array<std::uint16_t, 1024> last{};
+  std::array<std::uint16_t, 257> distances{};
+  for (std::size_t i = 0; i + 2 <= data.size(); ++i) {
+    const auto pair = load_le<std::uint16_t>(data.subspan(i, 2));
+    std::uint16_t& place = last[static_cast<std::uint16_t>(pair * 40503U) >> 6];
+    const std::size_t distance = i + 1 - place;
+    if (place != 0 && distance <= 256) ++distances[distance];
+    place = static_cast<std::uint16_t>(i + 1);
+  }
+  const auto best = std::max_element(distances.begin() + 2, distances.end());
+  return *best * std::size_t{6} >= data.size() ? static_cast<std::size_t>(best - distances.begin()) : 0;
+}
+
 std::uint32_t entropy(ByteView data) {
   Histogram counts{};
   count_bytes(data, counts);

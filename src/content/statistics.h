@@ -25,6 +25,10 @@ std::uint32_t entropy_of(const Histogram& counts);
 /// How uneven the counts are: the chance that two bytes are equal, times 256, less 1, in 1/1024 (0: uniform).
 std::uint32_t skew_of(const Histogram& counts);
 
+/// The distance in bytes (2..256) at which pairs of bytes most often come back, where that is often enough to speak of
+/// records; else 0. A few KiB are enough.
+std::size_t record_period(ByteView data);
+
 /// Up to `pieces` pieces of `piece_size` bytes spread evenly over `data`, first and last included, laid end to end by
 /// calling `take` for each. The whole of `data` as one piece where it is not longer than all pieces together.
 template <class Take>

@@ -1,0 +1,155 @@
+#include "front.h"
+
+#include <algorithm>
+#include <array>
+
+#include "mmh/base/check.h"
+#include "statistics.h"
+
+namespace mmh::content {
+namespace {
+
+using codec::CodecId;
+
+constexpr std::size_t kRecordMax = 64;  // the widest transpose
+
+Stage transpose(unsigned width) {
+  Stage stage{.codec = CodecId::transpose, .options = {}};
+  stage.options.width = width;
+  return stage;
+}
+
+Stage byte_delta(unsigned distance) {
+  Stage stage{.codec = CodecId::delta, .options = {}};
+  stage.options.width = distance;
+  return stage;
+}
+
+Stage integer_delta(unsigned width, unsigned phase, unsigned distance) {
+  Stage stage{.codec = CodecId::delta, .options = {}};
+  stage.options.width = width;
+  stage.options.integers = true;
+  stage.options.phase = phase;
+  stage.options.delta_distance = distance;
+  return stage;
+}
+
+// Blocks begin at content-defined cuts, so an element may begin at any byte.
+void add_integer_deltas(std::vector<Front>& fronts, unsigned width, unsigned channels) {
+  for (unsigned phase = 0; phase < width; ++phase) {
+    fronts.push_back({integer_delta(width, phase, width * channels), transpose(width)});
+  }
+}
+
+// Order-0 cost in bits of `sample` behind the front, each plane with statistics of its own.
+std::uint64_t cost_of(const codec::Registry& registry, const Front& front, ByteView sample) {
+  const Planes planes = planes_of(registry, front, sample);
+  std::uint64_t cost = 0;
+  for (std::size_t at = 0; at + planes.size <= planes.coded.size(); at += planes.size) {
+    Histogram counts{};
+    count_bytes(ByteView(planes.coded).subspan(at, planes.size), counts);
+    cost += std::uint64_t{entropy_of(counts)} * planes.size >> 8;
+  }
+  return cost;
+}
+
+bool is_known(const codec::Registry& registry, const Front& front) {
+  return std::ranges::all_of(front, [&](const Stage& stage) { return registry.find(stage.codec) != nullptr; });
+}
+
+}  // namespace
+
+codec::Plan plan_of(const Front& front, codec::Plan back) {
+  for (auto stage = front.rbegin(); stage != front.rend(); ++stage) {
+    codec::Plan plan;
+    plan.codec = stage->codec;
+    plan.options = stage->options;
+    plan.children.push_back(std::move(back));
+    back = std::move(plan);
+  }
+  return back;
+}
+
+Planes planes_of(const codec::Registry& registry, const Front& front, ByteView sample) {
+  Planes planes;
+  planes.coded.assign(sample.begin(), sample.end());
+  for (const Stage& stage : front) {
+    auto encoded = registry.find(stage.codec)->encode(planes.coded, stage.options);
+    // Samples are small and options ours, so a transform has nothing to refuse.
+    MMH_CHECK(encoded && encoded->streams.size() == 1);
+    planes.coded = std::move(encoded->streams[0]);
+  }
+  const bool is_planar = !front.empty() && front.back().codec == CodecId::transpose;
+  planes.size = std::max<std::size_t>(1, planes.coded.size() / (is_planar ? front.back().options.width : 1));
+  return planes;
+}
+
+std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass content, ByteView sample) {
+  std::vector<Front> fronts;
+  switch (content) {
+    case ContentClass::machine_x86:
+      fronts.push_back({{.codec = CodecId::branch_x86, .options = {}}});
+      break;
+    case ContentClass::machine_arm64:
+      fronts.push_back({{.codec = CodecId::branch_arm64, .options = {}}});
+      break;
+    case ContentClass::tensor:
+      for (const unsigned width : {2U, 4U, 8U}) fronts.push_back({transpose(width)});
+      break;
+    case ContentClass::image:
+      for (const unsigned channels : {1U, 3U, 4U}) fronts.push_back({byte_delta(channels)});
+      for (const unsigned channels : {3U, 4U}) fronts.push_back({byte_delta(channels), transpose(channels)});
+      for (const unsigned width : {2U, 4U}) fronts.push_back({transpose(width)});
+      for (const unsigned channels : {1U, 3U}) add_integer_deltas(fronts, 2, channels);
+      break;
+    case ContentClass::audio:
+      fronts.push_back({byte_delta(1)});
+      fronts.push_back({transpose(4)});
+      for (const unsigned distance : {3U, 6U}) fronts.push_back({byte_delta(distance), transpose(3)});
+      for (const unsigned channels : {1U, 2U}) add_integer_deltas(fronts, 2, channels);
+      break;
+    case ContentClass::machine_other:
+    case ContentClass::records:
+    case ContentClass::binary:
+      for (const unsigned width : {2U, 4U, 8U}) fronts.push_back({transpose(width)});
+      fronts.push_back({byte_delta(1)});
+      add_integer_deltas(fronts, 2, 1);
+      add_integer_deltas(fronts, 4, 1);
+      if (const std::size_t period = record_period(sample); period > 2 && period <= kRecordMax) {
+        const auto width = static_cast<unsigned>(period);
+        fronts.push_back({transpose(width)});
+        fronts.push_back({byte_delta(width), transpose(width)});
+      }
+      break;
+    default:
+      break;
+  }
+  std::erase_if(fronts, [&](const Front& front) { return !is_known(registry, front); });
+  return fronts;
+}
+
+std::vector<Front> most_promising(const codec::Registry& registry, std::vector<Front> fronts, ByteView sample,
+                                  std::size_t count) {
+  const auto is_branch = [](const Front& front) {
+    return front.front().codec == CodecId::branch_x86 || front.front().codec == CodecId::branch_arm64;
+  };
+  Histogram counts{};
+  count_bytes(sample, counts);
+  const std::uint64_t plain = std::uint64_t{entropy_of(counts)} * sample.size() >> 8;
+
+  struct Judged {
+    std::uint64_t cost;
+    std::size_t place;
+  };
+  std::vector<Judged> judged;
+  for (std::size_t i = 0; i < fronts.size(); ++i) {
+    const std::uint64_t cost = is_branch(fronts[i]) ? 0 : cost_of(registry, fronts[i], sample);
+    if (cost < plain - plain / 32) judged.push_back({cost, i});
+  }
+  std::ranges::stable_sort(judged, {}, &Judged::cost);
+  std::vector<Front> best;
+  for (std::size_t i = 0; i < std::min(count, judged.size()); ++i) best.push_back(std::move(fronts[judged[i].place]));
+  return best;
+}
+
+}  // namespace mmh::content
