@@ -118,12 +118,15 @@ Result<Arguments> Arguments::parse(const CommandSpec& command, std::span<const s
       MMH_TRY(parsed.add(*option, shown, std::move(value)));
       continue;
     }
+    // "-output x" is a dash forgotten, not "-o utput".
+    if (word.size() > 2 && find_option(command, word.substr(1, word.find('=') - 1)) != nullptr) {
+      return unknown_option(command, word, word.substr(1));
+    }
     for (std::size_t at = 1; at < word.size(); ++at) {
       const char letter = word[at];
       const std::string shown = std::string("-") + letter;
       const OptionSpec* const option = find_letter(command, letter);
       if (option == nullptr) {
-        // "-output" is more likely a long option with a dash forgotten than six letters.
         return unknown_option(command, at == 1 ? word : std::string_view(shown), word.substr(1));
       }
       if (option->kind == ValueKind::none) {

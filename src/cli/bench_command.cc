@@ -161,7 +161,9 @@ class Bench {
     if (broken) return Status::damage;
     if (results_.empty() && session_.reporter.warned_of(Errc::no_space)) return Status::no_space;
     if (results_.empty() && session_.reporter.warned_of(Errc::limit)) return Status::limit;
-    return session_.reporter.warnings() > 0 ? Status::warnings : Status::success;
+    const bool warned = std::any_of(results_.begin(), results_.end(),
+                                    [](const TierResult& result) { return result.trip.warnings > 0; });
+    return warned || session_.reporter.warnings() > 0 ? Status::warnings : Status::success;
   }
 
  private:

@@ -69,7 +69,9 @@ double seconds_of(const timeval& time) {
 }
 
 // Runs `work` in a child process, so that its peak of memory is its own.
-Result<json> measure(PhaseFigures& figures, const CancelFlag& cancel, const std::function<Result<json>()>& work) {
+Result<json> measure(PhaseFigures& figures, Reporter& reporter, const CancelFlag& cancel,
+                     const std::function<Result<json>()>& work) {
+  reporter.finish();  // what is still buffered would come out of both processes
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(errno_error(errno, "cannot make a pipe"));
   const pid_t child = ::fork();
@@ -114,6 +116,7 @@ Result<json> pack_phase(const std::string& data, const std::string& pack, const 
   return json{{"files", summary.files},
               {"content_bytes", summary.content_bytes},
               {"pack_bytes", summary.pack_bytes},
+              {"warnings", summary.problems},
               {"classes", classes}};
 }
 
@@ -227,13 +230,15 @@ Result<RoundTrip> measure_round_trip(const std::string& data, const std::string&
   pack_options.directory = data;
   pack_options.level = options.level;
   settle(work);
-  MMH_LET(const json packed, measure(trip.pack, cancel, [&] { return pack_phase(data, pack_path, pack_options); }));
+  MMH_LET(const json packed,
+          measure(trip.pack, reporter, cancel, [&] { return pack_phase(data, pack_path, pack_options); }));
   trip.files = packed["files"];
   trip.content_bytes = packed["content_bytes"];
   trip.pack_bytes = packed["pack_bytes"];
+  trip.warnings = packed["warnings"];
   for (const json& totals : packed["classes"]) trip.classes.push_back({totals[0], totals[1], totals[2], totals[3]});
 
-  MMH_LET(const json verified, measure(trip.verify, cancel, [&]() -> Result<json> {
+  MMH_LET(const json verified, measure(trip.verify, reporter, cancel, [&]() -> Result<json> {
             MMH_LET(const Pack pack, Pack::open(pack_path, run));
             MMH_LET(const VerifySummary summary, pack.verify(false, run));
             return json(summary.sound);
@@ -244,7 +249,7 @@ Result<RoundTrip> measure_round_trip(const std::string& data, const std::string&
   static_cast<RunOptions&>(unpack_options) = run;
   unpack_options.directory = unpacked;
   unpack_options.permissions = true;
-  MMH_LET(const json restored, measure(trip.unpack, cancel, [&]() -> Result<json> {
+  MMH_LET(const json restored, measure(trip.unpack, reporter, cancel, [&]() -> Result<json> {
             MMH_LET(const Pack pack, Pack::open(pack_path, run));
             MMH_LET(const UnpackSummary summary, pack.unpack(unpack_options));
             return json(summary.problems);

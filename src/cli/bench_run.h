@@ -18,6 +18,7 @@ struct PhaseFigures {
 
 struct RoundTrip {
   std::uint64_t files = 0, content_bytes = 0, pack_bytes = 0;
+  std::uint64_t warnings = 0;  ///< Files that could not be packed.
   PhaseFigures pack, verify, unpack;
   bool sound = false;      ///< What verify said.
   bool identical = false;  ///< Whether what came back is what went in, byte for byte.

@@ -125,6 +125,7 @@ void Reporter::erase_line() {
 void Reporter::finish() {
   const std::lock_guard lock(mutex_);
   erase_line();
+  out_.flush();
 }
 
 void Reporter::warning(const Error& error) {

@@ -40,7 +40,7 @@ class Reporter : public Observer {
   void summary(std::string_view line);
   /// A line of JSON. Does nothing without --json.
   void json_line(const JsonObject& object);
-  /// Erases the progress line.
+  /// Erases the progress line and flushes standard output.
   void finish();
 
   bool json() const { return options_.json; }

@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "cli_support.h"
+#include "mmh/pack.h"
 
 namespace mmh::cli {
 namespace {
@@ -155,7 +156,9 @@ TEST_F(HelpTest, VersionNamesLibrariesAndInstructionSet) {
 
 TEST_F(HelpTest, CodecsAreListed) {
   const std::string text = mmh_ok({"codecs"});
-  for (const CodecInfo& codec : list_codecs()) EXPECT_THAT(text, HasSubstr(codec.name));
+  for (const CodecInfo& codec : list_codecs()) {
+    EXPECT_THAT(text, HasSubstr(codec.name));
+  }
 }
 
 }  // namespace

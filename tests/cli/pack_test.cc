@@ -107,7 +107,7 @@ TEST_F(PackTest, FollowsLinksWhenAsked) {
 TEST_F(PackTest, LevelsAndThreadsChangeNothingButSize) {
   make_model();
   std::vector<std::string> roots;
-  for (const std::string& option : {"-1", "--level=9", "-T1", "--threads=3", "--memory=128M", "--block-size=64K"}) {
+  for (const std::string option : {"-1", "--level=9", "-T1", "--threads=3", "--memory=128M", "--block-size=64K"}) {
     roots.push_back(line_of_type(mmh_ok({"pack", "--json", option, "model", "-fo", "x.mmh"}), "summary")["root"]);
     mmh_ok({"verify", "--deep", "x.mmh"});
   }

@@ -34,7 +34,7 @@ using testing::IsEmpty;
 
 TEST(WalkAndRestore, KeepEverythingThatRsyncKeeps) {
   const TempDir temp;
-  test::make_tree(temp / "from", {.seed = 11, .entries = 300});
+  test::make_tree(temp / "from", test::readable({.seed = 11, .entries = 300}));
   test::add_odd_objects(temp / "from");
   Problems problems;
   ASSERT_OK(copy_tree(real_sys(), {.base = temp.path(), .roots = {"from"}}, keep_all(temp / "to"), problems));
@@ -50,7 +50,7 @@ TEST(WalkAndRestore, KeepEverythingThatRsyncKeeps) {
 
 TEST(WalkAndRestore, ASecondRestoreOverTheFirstChangesNothing) {
   const TempDir temp;
-  test::make_tree(temp / "from", {.seed = 12, .entries = 150});
+  test::make_tree(temp / "from", test::readable({.seed = 12, .entries = 150}));
   for (const Overwrite overwrite : {Overwrite::always, Overwrite::newer}) {
     for (int round = 0; round < 2; ++round) {
       Problems problems;
@@ -65,7 +65,8 @@ TEST(WalkAndRestore, ASecondRestoreOverTheFirstChangesNothing) {
 
 TEST(WalkAndRestore, ShortReadsAndWritesMakeNoDifference) {
   const TempDir temp;
-  test::make_tree(temp / "from", {.seed = 13, .entries = 60, .file_size_bytes_max = 5000, .total_bytes_max = 100'000});
+  test::make_tree(temp / "from",
+                  test::readable({.seed = 13, .entries = 60, .file_size_bytes_max = 5000, .total_bytes_max = 100'000}));
   FaultySys sys;
   sys.shorten(13);
   Problems problems;

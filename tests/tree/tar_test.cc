@@ -142,10 +142,11 @@ Result<> write_tree(const WalkOptions& options, ByteSink& out) {
 class TarTree : public testing::Test {
  protected:
   void SetUp() override {
-    test::make_tree(temp_ / "from", {.seed = 21, .entries = 80, .total_bytes_max = 1 << 20});
+    test::make_tree(temp_ / "from", test::readable({.seed = 21, .entries = 80, .total_bytes_max = 1 << 20}));
     test::add_odd_objects(temp_ / "from");
     // libarchive 3.6 does not write or read fractions of seconds before 1970 as POSIX has them.
-    test::make_tree(temp_ / "plain", {.seed = 22, .entries = 80, .total_bytes_max = 1 << 20, .odd_times = false});
+    test::make_tree(temp_ / "plain",
+                    test::readable({.seed = 22, .entries = 80, .total_bytes_max = 1 << 20, .odd_times = false}));
     test::add_odd_objects(temp_ / "plain");
   }
   static std::string program_of(const std::string& way) { return way.substr(0, way.find(' ')); }

@@ -105,6 +105,11 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
+TreeSpec readable(TreeSpec spec) {
+  spec.special_modes = ::geteuid() == 0;
+  return spec;
+}
+
 void add_odd_objects(const std::string& directory) {
   const auto at = [&](const std::string& name) { return directory + "/" + name; };
   const int sparse = ::open(at("sparse").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);

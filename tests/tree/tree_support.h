@@ -7,6 +7,7 @@
 #include "mmh/tree/restore.h"
 #include "mmh/tree/walk.h"
 #include "support/support.h"
+#include "support/trees.h"
 
 namespace mmh::test {
 
@@ -38,6 +39,9 @@ tree::RestoreOptions keep_all(const std::string& target);
 std::string shell(const std::string& command);
 /// Text in single quotes for a shell.
 std::string quoted(const std::string& text);
+
+/// The spec, without modes that keep its maker from reading it unless that is root.
+TreeSpec readable(TreeSpec spec);
 
 /// Adds what make_tree() leaves out: holes at every place, a hard link to a symlink, and as root device nodes.
 void add_odd_objects(const std::string& directory);

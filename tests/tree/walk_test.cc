@@ -267,7 +267,7 @@ TEST(WalkDeep, LeavesOutAndReportsPathsBeyondTheLimit) {
 
 TEST(WalkRandomTree, AgreesWithFind) {
   const TempDir temp;
-  test::make_tree(temp / "tree", {.seed = 5, .entries = 400});
+  test::make_tree(temp / "tree", test::readable({.seed = 5, .entries = 400}));
   test::add_odd_objects(temp / "tree");
   Problems problems;
   std::vector<std::string> lines;
