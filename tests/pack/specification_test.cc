@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -48,9 +49,9 @@ Buffer documented_bytes() {
   bool inside = false;
   for (std::string line; std::getline(in, line);) {
     if (line.starts_with("```")) inside = line == "```hex";
-    if (!inside || line.starts_with("```") || line.size() < 6) continue;
+    if (!inside || line.starts_with("```") || line.starts_with(";") || line.empty()) continue;
     const std::size_t end = std::min(line.find("  ", 6), line.size());
-    EXPECT_TRUE(line.starts_with("    ") || std::stoul(line.substr(0, 4), nullptr, 16) == bytes.size()) << line;
+    EXPECT_EQ(std::strtoul(line.c_str(), nullptr, 16), bytes.size()) << line;
     std::istringstream pairs(line.substr(6, end - 6));
     for (unsigned value; pairs >> std::hex >> value;) bytes.push_back(static_cast<std::byte>(value));
   }
