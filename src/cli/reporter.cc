@@ -62,6 +62,7 @@ void Reporter::progress(const Progress& told) {
   if (stage_ != progress.stage) {
     stage_ = progress.stage;
     stage_start_ = now;
+    last_ = now - kInterval;  // a stage is told of as soon as it begins
     last_bytes_ = progress.done_bytes;
     speed_ = 0;
   }

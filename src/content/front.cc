@@ -41,6 +41,9 @@ void add_integer_deltas(std::vector<Front>& fronts, unsigned width, unsigned cha
   }
 }
 
+// What the statistics of one byte value cost in bits; without it, the more planes the better.
+constexpr std::uint64_t kSymbolCost = 6;
+
 // Order-0 cost in bits of `sample` behind the front, each plane with statistics of its own.
 std::uint64_t cost_of(const codec::Registry& registry, const Front& front, ByteView sample) {
   const Planes planes = planes_of(registry, front, sample);
@@ -48,9 +51,14 @@ std::uint64_t cost_of(const codec::Registry& registry, const Front& front, ByteV
   for (std::size_t at = 0; at + planes.size <= planes.coded.size(); at += planes.size) {
     Histogram counts{};
     count_bytes(ByteView(planes.coded).subspan(at, planes.size), counts);
-    cost += std::uint64_t{entropy_of(counts)} * planes.size >> 8;
+    const auto symbols = std::ranges::count_if(counts, [](std::uint32_t count) { return count != 0; });
+    cost += (std::uint64_t{entropy_of(counts)} * planes.size >> 8) + kSymbolCost * static_cast<std::uint64_t>(symbols);
   }
   return cost;
+}
+
+bool is_branch(const Front& front) {
+  return front.front().codec == CodecId::branch_x86 || front.front().codec == CodecId::branch_arm64;
 }
 
 bool is_known(const codec::Registry& registry, const Front& front) {
@@ -130,9 +138,6 @@ std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass cont
 
 std::vector<Front> most_promising(const codec::Registry& registry, std::vector<Front> fronts, ByteView sample,
                                   std::size_t count) {
-  const auto is_branch = [](const Front& front) {
-    return front.front().codec == CodecId::branch_x86 || front.front().codec == CodecId::branch_arm64;
-  };
   Histogram counts{};
   count_bytes(sample, counts);
   const std::uint64_t plain = std::uint64_t{entropy_of(counts)} * sample.size() >> 8;

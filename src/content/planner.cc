@@ -200,12 +200,13 @@ class DefaultPlanner final : public Planner {
     return size;
   }
 
-  // A front must gain 3 %: a sample shows fewer of the long matches that it may break than a block has.
+  // A front must gain more where there are matches that it may break: a sample shows fewer of them than the block has.
   Front choose_front(ByteView sample, ContentClass content, const Effort& effort) const {
     const auto fronts = most_promising(registry_, fronts_for(registry_, content, sample), sample, effort.trials);
     if (fronts.empty()) return {};
     const std::size_t plain_size = trial_size({}, effort.trial, sample);
-    std::size_t best_size = plain_size - plain_size / 32;
+    const std::size_t saved = sample.size() - std::min(plain_size, sample.size());
+    std::size_t best_size = plain_size - plain_size / 200 - std::min(saved / 64, plain_size / 16);
     Front best;
     for (const Front& front : fronts) {
       const std::size_t size = trial_size(front, effort.trial, sample);

@@ -701,6 +701,7 @@ class Packer {
     ClassUse& use = totals_.classes[static_cast<std::size_t>(job->content.content)];
     use.raw_bytes += job->content.size;
     use.stored_bytes += kBlockHeaderSize + job->frame.size();
+    report_progress();
     return drain_records();
   }
 

@@ -26,7 +26,7 @@ class InterruptTest : public CliTest {
 
 TEST_F(InterruptTest, ASignalEndsAPackWith130AndLeavesNothing) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    test::Process process(command({"pack", "-9", "--json", "-T1", "data", "-o", "new.mmh"}));
+    test::Process process(command({"pack", "-6", "--json", "-T1", "data", "-o", "new.mmh"}));
     ASSERT_TRUE(process.wait_for("\"status\""));
     process.signal(signal);
     const auto result = process.wait();
@@ -37,7 +37,7 @@ TEST_F(InterruptTest, ASignalEndsAPackWith130AndLeavesNothing) {
 }
 
 TEST_F(InterruptTest, AKilledPackLeavesNothingUnderTheFinalName) {
-  test::Process process(command({"pack", "-9", "--json", "-T1", "data", "-o", "new.mmh"}));
+  test::Process process(command({"pack", "-6", "--json", "-T1", "data", "-o", "new.mmh"}));
   ASSERT_TRUE(process.wait_for("\"status\""));
   process.signal(SIGKILL);
   EXPECT_EQ(process.wait().status, 128 + SIGKILL);
@@ -46,7 +46,7 @@ TEST_F(InterruptTest, AKilledPackLeavesNothingUnderTheFinalName) {
 
 TEST_F(InterruptTest, AnInterruptedAppendLeavesThePackAsItWas) {
   const std::string before = read("old.mmh");
-  test::Process process(command({"append", "-9", "--json", "-T1", "old.mmh", "data"}));
+  test::Process process(command({"append", "-6", "--json", "-T1", "old.mmh", "data"}));
   ASSERT_TRUE(process.wait_for("\"status\""));
   process.signal(SIGINT);
   EXPECT_EQ(status_of(process.wait()), Status::interrupted);
@@ -54,7 +54,7 @@ TEST_F(InterruptTest, AnInterruptedAppendLeavesThePackAsItWas) {
 }
 
 TEST_F(InterruptTest, ASecondSignalEndsAtOnce) {
-  test::Process process(command({"pack", "-9", "--json", "-T1", "data", "-o", "new.mmh"}));
+  test::Process process(command({"pack", "-6", "--json", "-T1", "data", "-o", "new.mmh"}));
   ASSERT_TRUE(process.wait_for("\"status\""));
   process.signal(SIGINT);
   process.signal(SIGTERM);
