@@ -22,6 +22,7 @@ Source resolve(const std::string& directory, std::string_view path) {
   // What stands before the last ".." only says where to look: "a/../b" is b in a/.., wherever a leads.
   std::size_t first = components.size();
   while (first > 0 && components[first - 1] != "..") --first;
+  if (absolute && first == 0) return {directory, std::string(path)};  // the library looks it up in "/"
   std::string base = absolute ? "/" : directory;
   for (std::size_t i = 0; i < first; ++i) {
     if (components[i] == ".") continue;
@@ -68,10 +69,12 @@ Result<std::string> default_output(const std::string& directory, const std::vect
   const auto no_name = [] { return fail(Errc::usage, "name the pack with -o FILE"); };
   if (paths.size() != 1) return no_name();
   const Source source = resolve(directory, paths.front());
+  // The name stands at the end of the path, or is that of the directory where the path ends in "." or "..".
   std::filesystem::path path = source.path;
-  if (source.path == ".") {
+  while (!path.has_filename() && path.has_relative_path()) path = path.parent_path();
+  if (path == "." || path.filename() == ".") {
     std::error_code error;
-    path = std::filesystem::canonical(source.directory, error);
+    path = std::filesystem::canonical(std::filesystem::path(source.directory) / path, error);
     if (error) {
       return fail(errno_error(error.value(), fmt::format("cannot find directory '{}'", printable(source.directory))));
     }

@@ -18,7 +18,8 @@ class Scan {
 
   /// Whether it came to the end.
   bool add(const std::string& directory, const std::string& path) {
-    const std::string full = directory + "/" + path;
+    const std::string base = path.starts_with('/') ? "" : directory + "/";
+    const std::string full = base + path;
     add_file(full, path);
     std::error_code error;
     auto flags = fs::directory_options::skip_permission_denied;
@@ -27,7 +28,7 @@ class Scan {
     for (const fs::recursive_directory_iterator end; !error && at != end; at.increment(error)) {
       if (stop_.stop_requested()) return false;
       const std::string found = at->path().string();
-      if (!add_file(found, std::string_view(found).substr(directory.size() + 1))) at.disable_recursion_pending();
+      if (!add_file(found, std::string_view(found).substr(base.size()))) at.disable_recursion_pending();
     }
     return true;
   }

@@ -37,7 +37,8 @@ TEST_F(PackTest, NamesThePackAfterTheDirectory) {
   mmh_ok({"pack", "model"});
   EXPECT_TRUE(exists("model.mmh"));
   mmh_ok({"pack", "./model/notes/"});
-  EXPECT_EQ(list("notes.mmh"), "model\nmodel/notes\nmodel/notes/copy.txt\nmodel/notes/read me.txt\n");
+  EXPECT_EQ(list("notes.mmh"), "model/notes\nmodel/notes/copy.txt\nmodel/notes/read me.txt\n");
+  std::filesystem::remove(path("model.mmh"));
   mmh_ok({"pack", "-C", "model", "."});
   EXPECT_TRUE(exists("model.mmh")) << "'.' is called what the directory is called";
 }
@@ -55,12 +56,20 @@ TEST_F(PackTest, DropsTheLeadingSlashAndWhatLeadsUpwards) {
   mmh_ok({"pack", "-C", "model/notes", "../config.json", "-o", "up.mmh"});
   EXPECT_EQ(list("up.mmh"), "config.json\n");
   mmh_ok({"pack", "model/../model/notes/copy.txt", "-o", "over.mmh"});
-  EXPECT_EQ(list("over.mmh"), "model\nmodel/notes\nmodel/notes/copy.txt\n");
+  EXPECT_EQ(list("over.mmh"), "model/notes/copy.txt\n");
+}
+
+TEST_F(PackTest, TakesPathsFromHereAndFromTheRoot) {
+  make_model();
+  mmh_ok({"pack", "model", path("model/config.json"), "-o", "x.mmh"});
+  const std::string listed = list("x.mmh");
+  EXPECT_THAT(listed, HasSubstr(kModelList));
+  EXPECT_THAT(listed, HasSubstr(path("model/config.json").substr(1) + "\n"));
 }
 
 TEST_F(PackTest, RefusesPathsOfDifferentDirectoriesWithAHint) {
   make_model();
-  const auto result = mmh({"pack", "model", "/etc/hostname", "-o", "x.mmh"});
+  const auto result = mmh({"pack", "-C", "model/notes", "../config.json", "copy.txt", "-o", "x.mmh"});
   EXPECT_EQ(status_of(result), Status::usage);
   EXPECT_THAT(result.err, HasSubstr("mmh append"));
   EXPECT_FALSE(exists("x.mmh"));
@@ -88,10 +97,10 @@ TEST_F(PackTest, TakesPathsFromAList) {
   make_model();
   write("list", "model/config.json\n\nmodel/weights.bin\n");
   mmh_ok({"pack", "--files-from", "list", "-o", "a.mmh"});
-  EXPECT_EQ(list("a.mmh"), "model\nmodel/config.json\nmodel/weights.bin\n");
+  EXPECT_EQ(list("a.mmh"), "model/config.json\nmodel/weights.bin\n");
   write("model/new\nline", "x");
   mmh_ok({"pack", "--files-from", "-", "--null", "-o", "b.mmh"}, std::string("model/new\nline\0model/link\0", 26));
-  EXPECT_EQ(mmh_ok({"list", "--null", "b.mmh"}), std::string("model\0model/link\0model/new\nline\0", 32));
+  EXPECT_EQ(mmh_ok({"list", "--null", "b.mmh"}), std::string("model/link\0model/new\nline\0", 26));
   EXPECT_EQ(status_of(mmh({"pack", "--files-from", "-", "-o", "c.mmh"})), Status::usage) << "an empty list";
   EXPECT_EQ(status_of(mmh({"pack", "model", "--null"})), Status::usage);
 }
@@ -135,12 +144,19 @@ TEST_F(PackTest, WhatCannotBePackedIsAWarningAndStatus1) {
   EXPECT_THAT(line_of_type(json.out, "warning")["message"], HasSubstr("model/socket"));
 }
 
-TEST_F(PackTest, AMissingPathIsAnErrorAndLeavesNothing) {
+TEST_F(PackTest, AMissingPathAmongOthersIsAWarning) {
   make_model();
   const auto result = mmh({"pack", "model", "nope", "-o", "x.mmh"});
+  EXPECT_EQ(status_of(result), Status::warnings);
+  EXPECT_TRUE(result.err.starts_with("mmh: warning: nope")) << result.err;
+  EXPECT_EQ(list("x.mmh"), kModelList);
+}
+
+TEST_F(PackTest, NothingButMissingPathsIsAnErrorAndLeavesNothing) {
+  const auto result = mmh({"pack", "nope", "-o", "x.mmh"});
   EXPECT_EQ(status_of(result), Status::not_found);
   EXPECT_THAT(result.err, HasSubstr("nope"));
-  EXPECT_EQ(names(), std::vector<std::string>{"model"});
+  EXPECT_TRUE(names().empty());
 }
 
 TEST_F(PackTest, QuietSaysNothing) {

@@ -9,10 +9,10 @@ namespace mmh::cli {
 
 struct TerminalOptions {
   std::vector<std::string> argv;
-  std::string input;  ///< Typed as soon as `prompt` was seen (at once where it is empty).
-  std::string prompt;
-  std::string directory;
-  std::vector<std::pair<std::string, std::string>> environment;
+  std::string input = {};  ///< Typed as soon as `prompt` was seen (at once where it is empty).
+  std::string prompt = {};
+  std::string directory = {};
+  std::vector<std::pair<std::string, std::string>> environment = {};
   int columns = 80;
 };
 
