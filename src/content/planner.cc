@@ -109,7 +109,7 @@ constexpr std::array<Effort, kLevelMax + 1> kEfforts = {{
 
 // A multiple of every width of an element but those of records, so that each piece of a sample begins as the block
 // does.
-constexpr std::size_t kPieceSize = 48 * 341;
+constexpr std::size_t kPieceSize = std::size_t{48} * 341;
 
 Buffer take_sample(ByteView raw, std::size_t pieces) {
   if (raw.size() <= pieces * kPieceSize) return Buffer(raw.begin(), raw.end());
@@ -180,7 +180,7 @@ class DefaultPlanner final : public Planner {
 
   // Compressed files share headers and whole stretches, so a fast look at all of the block decides.
   Plan plan_incompressible(ByteView raw, const Effort& effort) const {
-    const Plan fast = zstd_plan(1, raw.size());
+    Plan fast = zstd_plan(1, raw.size());
     if (effort.zstd == fast.options.level) return fast;
     if (size_of(fast, raw) + raw.size() / 256 >= raw.size()) return {};
     constexpr int kLevelEnough = 7;
