@@ -15,7 +15,6 @@
 #include <set>
 #include <unordered_map>
 
-#include "mmh/base/check.h"
 #include "mmh/base/checked.h"
 #include "mmh/base/files.h"
 #include "owners.h"
@@ -162,6 +161,7 @@ class RestorerImpl final : public Restorer {
 
   Result<> make_target();
   Result<> check(const Entry& entry) const;
+  Result<> check_file(const Entry& entry) const;
   Result<Directory> directory(std::string_view path);
   std::unexpected<Error> refuse_directory(std::string_view path, int error);
   Result<Place> place(const Entry& entry);
@@ -190,11 +190,22 @@ class RestorerImpl final : public Restorer {
     report(errno_error(error, fmt::format("{}: {}", display_path(path), action)));
   }
 
+  // The same, but what is refused on principle, and so for every file alike, is told once.
+  void report_refusal(std::string_view path, int error, std::string action) {
+    if (error == EPERM || error == EACCES || error == ENOTSUP) {
+      const std::lock_guard lock(problems_mutex_);
+      constexpr std::size_t kRememberedMax = 1000;
+      if (refusals_.size() < kRememberedMax && !refusals_.emplace(action, error).second) return;
+      action += " (told once for all files)";
+    }
+    report(path, error, action);
+  }
+
   Sys& sys_;
   RestoreOptions options_;
   ProblemSink problems_;
   std::mutex problems_mutex_;
-  std::set<std::pair<std::string, int>> refused_xattrs_;  // guarded by problems_mutex_
+  std::set<std::pair<std::string, int>> refusals_;  // guarded by problems_mutex_
   std::mutex ask_mutex_;
   const mode_t umask_;
   const pid_t process_ = ::getpid();
@@ -285,6 +296,11 @@ Result<> RestorerImpl::check(const Entry& entry) const {
     return fail(Errc::corrupt, display_path(entry.path) + ": modification time has too many nanoseconds");
   }
   return {};
+}
+
+Result<> RestorerImpl::check_file(const Entry& entry) const {
+  if (entry.type != EntryType::regular) return fail(Errc::usage, display_path(entry.path) + ": is not a regular file");
+  return check(entry);
 }
 
 // The directory at `path` beneath the target, made if missing.
@@ -465,13 +481,7 @@ void RestorerImpl::set_xattrs(std::string_view path, const Xattrs& xattrs, bool 
     if (is_permission(name) ? !(permissions && options_.permissions) : !others) continue;
     const int error = name.find('\0') != std::string::npos ? EINVAL : set(name.c_str(), as_bytes(value));
     if (error == 0) continue;
-    if (error == EPERM || error == EACCES || error == ENOTSUP) {
-      // The same for every file that has it.
-      const std::lock_guard lock(problems_mutex_);
-      constexpr std::size_t kRememberedMax = 1000;
-      if (refused_xattrs_.size() < kRememberedMax && !refused_xattrs_.emplace(name, error).second) continue;
-    }
-    report(path, error, fmt::format("cannot set extended attribute {} (told once for each)", display_path(name)));
+    report_refusal(path, error, "cannot set extended attribute " + display_path(name));
   }
 }
 
@@ -479,7 +489,8 @@ void RestorerImpl::set_xattrs(std::string_view path, const Xattrs& xattrs, bool 
 Result<> RestorerImpl::dress_file(const Entry& entry, int fd) {
   if (options_.owners) {
     const Owner owner = owner_of(entry);
-    if (const int error = sys_.fchown(fd, owner.uid, owner.gid)) report(entry.path, error, "cannot set its owner");
+    if (const int error = sys_.fchown(fd, owner.uid, owner.gid))
+      report_refusal(entry.path, error, "cannot set its owner");
   }
   if (options_.permissions) {
     struct stat now{};  // looked at only where it matters, to save a call per file
@@ -504,7 +515,7 @@ void RestorerImpl::dress_node(const Entry& entry, const Place& place, const std:
   if (options_.owners) {
     const Owner owner = owner_of(entry);
     if (const int error = sys_.lchownat(parent, name.c_str(), owner.uid, owner.gid)) {
-      report(entry.path, error, "cannot set its owner");
+      report_refusal(entry.path, error, "cannot set its owner");
     }
   }
   if (entry.type != EntryType::symlink && options_.permissions) {
@@ -698,8 +709,7 @@ Result<std::pair<Fd, std::string>> RestorerImpl::create_temporary(const Entry& e
 }
 
 Result<std::unique_ptr<RestoredFile>> RestorerImpl::begin_file(const Entry& entry) {
-  MMH_CHECK(entry.type == EntryType::regular);
-  MMH_TRY(check(entry));
+  MMH_TRY(check_file(entry));
   MMH_LET(Place where, place(entry));
   if (options_.overwrite != Overwrite::always) {
     MMH_LET(const Verdict verdict, judge(entry, where));
@@ -711,8 +721,11 @@ Result<std::unique_ptr<RestoredFile>> RestorerImpl::begin_file(const Entry& entr
 }
 
 Result<bool> RestorerImpl::write_file(const Entry& entry, ByteView content) {
-  MMH_CHECK(entry.type == EntryType::regular && entry.size == content.size());
-  MMH_TRY(check(entry));
+  MMH_TRY(check_file(entry));
+  if (entry.size != content.size()) {
+    return fail(Errc::corrupt, fmt::format("{}: content of {} bytes, but its size is {}", display_path(entry.path),
+                                           content.size(), entry.size));
+  }
   MMH_LET(const Place where, place(entry));
   // With `never`, the final rename finds out.
   if (options_.overwrite == Overwrite::ask || options_.overwrite == Overwrite::newer) {
@@ -754,7 +767,7 @@ Result<> RestorerImpl::finish_directory(const PendingDirectory& pending) {
   const Fd fd(sys_, opened.value);
   if (options_.owners) {
     if (const int error = sys_.fchown(fd.get(), pending.owner.uid, pending.owner.gid)) {
-      report(pending.path, error, "cannot set its owner");
+      report_refusal(pending.path, error, "cannot set its owner");
     }
   }
   if (pending.set_mode) {

@@ -437,16 +437,16 @@ TEST_F(Restore, AclsAreLeftOutWithoutPermissions) {
   EXPECT_EQ(mode_of("file") & 0777U, 0777U);
 }
 
-TEST_F(Restore, ReportsRefusedAttributesOnce) {
+TEST_F(Restore, ReportsWhatIsRefusedForAllFilesOnce) {
   sys_ = std::make_unique<FaultySys>();
-  sys_->fail_from(1, EPERM, SysOp::fsetxattr);
-  open();
+  sys_->fail_from(1, EPERM, SysOp::fsetxattr | SysOp::fchown);
+  open({.owners = true});
   for (const std::string name : {"a", "b", "c"}) {
     Entry file = entry(name);
     file.xattrs = {{"security.label", "x"}, {"user.other", "y"}};
     EXPECT_OK(restorer_->write_file(file, {}));
   }
-  EXPECT_EQ(problems_.codes.size(), 2U);
+  EXPECT_EQ(problems_.codes.size(), 3U);
 }
 
 TEST_F(Restore, WritesPartsAndKeepsHoles) {
@@ -501,6 +501,12 @@ TEST_F(Restore, RefusesTimesAndLinksThatMakeNoSense) {
   Entry file = entry("file");
   file.mtime_nanoseconds = 1'000'000'000;
   EXPECT_EQ(error_of(restorer_->write_file(file, {})), Errc::corrupt);
+  file = entry("file");
+  file.size = 3;
+  EXPECT_EQ(error_of(restorer_->write_file(file, as_bytes("four"))), Errc::corrupt);
+  EXPECT_EQ(error_of(restorer_->write_file(entry("dir", EntryType::directory), {})), Errc::usage);
+  EXPECT_EQ(error_of(restorer_->begin_file(entry("dir", EntryType::directory))), Errc::usage);
+  EXPECT_EQ(error_of(make("file", EntryType::regular)), Errc::usage);
   EXPECT_EQ(error_of(make("sym", EntryType::symlink, "")), Errc::corrupt);
   EXPECT_EQ(error_of(make("sym", EntryType::symlink, std::string("a\0b", 3))), Errc::corrupt);
 }
