@@ -11,10 +11,10 @@ namespace mmh::codecs {
 
 Buffer train_dictionary(ByteView samples, std::span<const std::size_t> sample_sizes, std::size_t size_max) {
   MMH_CHECK(std::accumulate(sample_sizes.begin(), sample_sizes.end(), std::size_t{0}) == samples.size());
-  // Fixed, so that the result depends on the samples alone. k and d are what the optimiser finds for JSON, source and
-  // configuration files alike.
+  // Fixed, so that the result depends on the samples alone; among the best for Python, C headers and JSON alike. The
+  // original COVER takes twenty times as long for a few per cent.
   ZDICT_fastCover_params_t parameters{};
-  parameters.k = 256;
+  parameters.k = 1024;
   parameters.d = 8;
   parameters.f = 20;
   parameters.accel = 1;

@@ -180,7 +180,8 @@ class Zstd final : public codec::Codec {
     if (options.window_log != 0) parameters.windowLog = options.window_log;
     parameters = ZSTD_adjustCParams(parameters, raw_size, dictionary_size);
     constexpr std::size_t kLongMatchTables = std::size_t{32} << 20;
-    return ZSTD_estimateCCtxSize_usingCParams(parameters) + ZSTD_estimateCDictSize(dictionary_size, options.level) +
+    return ZSTD_estimateCCtxSize_usingCParams(parameters) +
+           (options.dictionary == nullptr ? 0 : ZSTD_estimateCDictSize(dictionary_size, options.level)) +
            (options.long_matches ? kLongMatchTables : 0) + ZSTD_compressBound(raw_size);
   }
 };
