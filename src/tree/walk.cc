@@ -35,10 +35,9 @@ struct Pattern {
 // One directory on the path from a root to where the walk is.
 struct Frame {
   std::shared_ptr<const Fd> fd;  // null while closed, see kOpenDepthMax
-  std::vector<DirectoryName> names;
-  std::vector<std::uint32_t> order;  // of names
-  std::size_t next = 0;              // in order
-  std::size_t path_size = 0;         // of the directory's own path, a prefix of path_
+  std::string names;             // see packed_names()
+  std::size_t cursor = 0;        // in names
+  std::size_t path_size = 0;     // of the directory's own path, a prefix of path_
   std::uint64_t device = 0, inode = 0;
   bool taken_whole = false;      // an include pattern matched it or a directory above
   std::optional<WalkItem> held;  // include: not yielded before something below it is
@@ -81,27 +80,42 @@ std::vector<Pattern> parse_patterns(const std::vector<std::string>& globs) {
   return patterns;
 }
 
-// Sorts by the first eight bytes, which lie close together, before looking at the names themselves.
-std::vector<std::uint32_t> sorted_order(const std::vector<DirectoryName>& names) {
+// The names in order, each as a byte of its type, the name, and a NUL: a directory of a million files takes what its
+// names take. Sorting looks at eight bytes that lie close together, behind what all names share, before the names
+// themselves.
+std::string packed_names(const std::vector<DirectoryName>& names) {
   struct Key {
     std::uint64_t prefix;
-    std::uint32_t index;
+    std::size_t index;
   };
+  std::size_t shared = names.empty() ? 0 : names[0].name.size();
+  std::size_t size = 0;
+  for (const DirectoryName& found : names) {
+    const std::string& name = found.name;
+    shared = std::min(shared, name.size());
+    while (name.compare(0, shared, names[0].name, 0, shared) != 0) --shared;
+    size += name.size() + 2;
+  }
   std::vector<Key> keys(names.size());
-  for (std::uint32_t i = 0; i < names.size(); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     std::uint64_t prefix = 0;
     const std::string& name = names[i].name;
-    for (std::size_t k = 0; k < 8; ++k) {
-      prefix = prefix << 8 | (k < name.size() ? static_cast<unsigned char>(name[k]) : 0U);
+    for (std::size_t at = shared; at < shared + 8; ++at) {
+      prefix = prefix << 8 | (at < name.size() ? static_cast<unsigned char>(name[at]) : 0U);
     }
     keys[i] = {prefix, i};
   }
   std::sort(keys.begin(), keys.end(), [&](const Key& a, const Key& b) {
     return a.prefix != b.prefix ? a.prefix < b.prefix : names[a.index].name < names[b.index].name;
   });
-  std::vector<std::uint32_t> order(names.size());
-  std::transform(keys.begin(), keys.end(), order.begin(), [](const Key& key) { return key.index; });
-  return order;
+  std::string packed;
+  packed.reserve(size);
+  for (const Key& key : keys) {
+    packed += static_cast<char>(names[key.index].type);
+    packed += names[key.index].name;
+    packed += '\0';
+  }
+  return packed;
 }
 
 class WalkerImpl final : public Walker {
@@ -219,24 +233,26 @@ class WalkerImpl final : public Walker {
 
   void step() {
     Frame& frame = frames_.back();
-    if (frame.next == frame.order.size()) {
+    if (frame.cursor == frame.names.size()) {
       frames_.pop_back();
       if (!frames_.empty()) reopen();
       return;
     }
-    DirectoryName& found = frame.names[frame.order[frame.next++]];
+    const auto type = static_cast<unsigned char>(frame.names[frame.cursor]);
+    const std::string_view name = frame.names.c_str() + frame.cursor + 1;
+    frame.cursor += name.size() + 2;
     path_.resize(frame.path_size);
     if (!path_.empty()) path_ += '/';
-    path_ += found.name;
+    path_ += name;
     for (const Pattern& pattern : exclude_) {
-      if (glob_match(pattern.text, pattern.whole_path ? std::string_view(path_) : found.name)) return;
+      if (glob_match(pattern.text, pattern.whole_path ? std::string_view(path_) : name)) return;
     }
     bool taken_whole = frame.taken_whole;
     for (const Pattern& pattern : include_) {
       if (taken_whole) break;
-      taken_whole = glob_match(pattern.text, pattern.whole_path ? std::string_view(path_) : found.name);
+      taken_whole = glob_match(pattern.text, pattern.whole_path ? std::string_view(path_) : name);
     }
-    visit(frame.fd, std::move(found.name), found.type, taken_whole, false);
+    visit(frame.fd, std::string(name), type, taken_whole, false);
   }
 
   // Looks at the object `path_`.
@@ -397,8 +413,7 @@ class WalkerImpl final : public Walker {
     if (frames_.size() > kOpenDepthMax) frames_.back().fd.reset();
     Frame frame;
     frame.fd = std::move(fd);
-    frame.names = std::move(names.value);
-    frame.order = sorted_order(frame.names);
+    frame.names = packed_names(names.value);
     frame.path_size = below.path_size;
     frame.device = below.device;
     frame.inode = below.inode;
@@ -413,14 +428,14 @@ class WalkerImpl final : public Walker {
     Frame& frame = frames_.back();
     path_.resize(frame.path_size);
     root_device_ = frame.device;
-    if (frame.fd != nullptr || frame.next == frame.order.size()) return;
+    if (frame.fd != nullptr || frame.cursor == frame.names.size()) return;
     const Frame& open = frames_[kOpenDepthMax - 1];
     const std::string path = path_.substr(open.path_size == 0 ? 0 : open.path_size + 1);
     frame.fd =
         take_directory(options_.follow ? open_directory(open.fd->get(), path, 0)
                                        : sys_.openat_beneath(open.fd->get(), path.c_str(), O_RDONLY | O_DIRECTORY),
                        frame.device, frame.inode);
-    if (frame.fd == nullptr) frame.next = frame.order.size();
+    if (frame.fd == nullptr) frame.cursor = frame.names.size();
   }
 
   std::string shown() const { return display_path(path_.empty() ? root_->named : path_); }
