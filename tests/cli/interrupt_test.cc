@@ -12,7 +12,7 @@ class InterruptTest : public CliTest {
     for (const char* const name : {"a", "b", "c", "d"}) {
       write(std::string("data/") + name, as_text(test::text_bytes(16 << 20, static_cast<std::uint64_t>(*name))));
     }
-    mmh_ok({"pack", "-q", "data/a", "-o", "old.mmh"});
+    mmh_ok({"pack", "-1q", "data/a", "-o", "old.mmh"});
   }
   test::ProcessOptions command(std::vector<std::string> words) const {
     test::ProcessOptions options;

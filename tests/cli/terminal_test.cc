@@ -46,9 +46,9 @@ TEST_F(TerminalTest, ProgressIsOneLineThatIsErased) {
 TEST_F(TerminalTest, ProgressCanBeTurnedOff) {
   make_large();
   for (const std::string option : {"--no-progress", "--quiet", "--json"}) {
-    EXPECT_THAT(terminal({"pack", "-f", option, "data"}).output, Not(HasSubstr("\x1b"))) << option;
+    EXPECT_THAT(terminal({"pack", "-1f", option, "data"}).output, Not(HasSubstr("\x1b"))) << option;
   }
-  EXPECT_THAT(terminal({"pack", "-f", "data"}, {{"TERM", "dumb"}}).output, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(terminal({"pack", "-1f", "data"}, {{"TERM", "dumb"}}).output, Not(HasSubstr("\x1b")));
 }
 
 TEST_F(TerminalTest, ColoursObeyNoColor) {
