@@ -44,16 +44,17 @@ void add_integer_deltas(std::vector<Front>& fronts, unsigned width, unsigned cha
 // What the statistics of one byte value cost in bits; without it, the more planes the better.
 constexpr std::uint64_t kSymbolCost = 6;
 
-// Order-0 cost in bits of `sample` behind the front, each plane with statistics of its own.
-std::uint64_t cost_of(const codec::Registry& registry, const Front& front, ByteView sample) {
-  const Planes planes = planes_of(registry, front, sample);
+std::uint64_t cost_of(ByteView part) {
+  Histogram counts{};
+  count_bytes(part, counts);
+  const auto symbols = std::ranges::count_if(counts, [](std::uint32_t count) { return count != 0; });
+  return (std::uint64_t{entropy_of(counts)} * part.size() >> 8) + kSymbolCost * static_cast<std::uint64_t>(symbols);
+}
+
+// Order-0 cost in bits of the sample behind the front, each part with statistics of its own.
+std::uint64_t cost_of(const codec::Registry& registry, const Front& front, const Sample& sample) {
   std::uint64_t cost = 0;
-  for (std::size_t at = 0; at + planes.size <= planes.coded.size(); at += planes.size) {
-    Histogram counts{};
-    count_bytes(ByteView(planes.coded).subspan(at, planes.size), counts);
-    const auto symbols = std::ranges::count_if(counts, [](std::uint32_t count) { return count != 0; });
-    cost += (std::uint64_t{entropy_of(counts)} * planes.size >> 8) + kSymbolCost * static_cast<std::uint64_t>(symbols);
-  }
+  for_each_part(registry, front, sample, [&](ByteView part) { cost += cost_of(part); });
   return cost;
 }
 
@@ -67,6 +68,8 @@ bool is_known(const codec::Registry& registry, const Front& front) {
 
 }  // namespace
 
+bool is_planar(const Front& front) { return !front.empty() && front.back().codec == CodecId::transpose; }
+
 codec::Plan plan_of(const Front& front, codec::Plan back) {
   for (auto stage = front.rbegin(); stage != front.rend(); ++stage) {
     codec::Plan plan;
@@ -78,21 +81,21 @@ codec::Plan plan_of(const Front& front, codec::Plan back) {
   return back;
 }
 
-Planes planes_of(const codec::Registry& registry, const Front& front, ByteView sample) {
+Planes planes_of(const codec::Registry& registry, const Front& front, ByteView piece) {
   Planes planes;
-  planes.coded.assign(sample.begin(), sample.end());
+  planes.coded.assign(piece.begin(), piece.end());
   for (const Stage& stage : front) {
     auto encoded = registry.find(stage.codec)->encode(planes.coded, stage.options);
-    // Samples are small and options ours, so a transform has nothing to refuse.
+    // Pieces are small and options ours, so a transform has nothing to refuse.
     MMH_CHECK(encoded && encoded->streams.size() == 1);
     planes.coded = std::move(encoded->streams[0]);
   }
-  const bool is_planar = !front.empty() && front.back().codec == CodecId::transpose;
-  planes.size = std::max<std::size_t>(1, planes.coded.size() / (is_planar ? front.back().options.width : 1));
+  planes.plane_size =
+      std::max<std::size_t>(1, planes.coded.size() / (is_planar(front) ? front.back().options.width : 1));
   return planes;
 }
 
-std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass content, ByteView sample) {
+std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass content, const Sample& sample) {
   std::vector<Front> fronts;
   switch (content) {
     case ContentClass::machine_x86:
@@ -123,7 +126,7 @@ std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass cont
       fronts.push_back({byte_delta(1)});
       add_integer_deltas(fronts, 2, 1);
       add_integer_deltas(fronts, 4, 1);
-      if (const std::size_t period = record_period(sample); period > 2 && period <= kRecordMax) {
+      if (const std::size_t period = record_period(sample.bytes); period > 2 && period <= kRecordMax) {
         const auto width = static_cast<unsigned>(period);
         fronts.push_back({transpose(width)});
         fronts.push_back({byte_delta(width), transpose(width)});
@@ -136,12 +139,9 @@ std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass cont
   return fronts;
 }
 
-std::vector<Front> most_promising(const codec::Registry& registry, std::vector<Front> fronts, ByteView sample,
+std::vector<Front> most_promising(const codec::Registry& registry, std::vector<Front> fronts, const Sample& sample,
                                   std::size_t count) {
-  Histogram counts{};
-  count_bytes(sample, counts);
-  const std::uint64_t plain = std::uint64_t{entropy_of(counts)} * sample.size() >> 8;
-
+  const std::uint64_t plain = cost_of(registry, {}, sample);
   struct Judged {
     std::uint64_t cost;
     std::size_t place;
@@ -149,7 +149,7 @@ std::vector<Front> most_promising(const codec::Registry& registry, std::vector<F
   std::vector<Judged> judged;
   for (std::size_t i = 0; i < fronts.size(); ++i) {
     const std::uint64_t cost = is_branch(fronts[i]) ? 0 : cost_of(registry, fronts[i], sample);
-    if (cost < plain - plain / 32) judged.push_back({cost, i});
+    if (cost < plain - plain / 64) judged.push_back({cost, i});
   }
   std::ranges::stable_sort(judged, {}, &Judged::cost);
   std::vector<Front> best;

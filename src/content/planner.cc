@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -17,106 +18,47 @@ using codec::CodecId;
 using codec::Plan;
 using enum ContentClass;
 
+constexpr std::size_t kKiB = std::size_t{1} << 10;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
-// What a level spends. Sizes of samples are in bytes.
+// What a level spends.
 struct Effort {
-  int zstd;                  // level of zstd for a block
-  int zstd_plain;            // level of zstd where a higher one would gain next to nothing
-  int lzma;                  // level of LZMA; negative: not used
-  bool extreme;              // xz's -e
-  int trial;                 // level of zstd in trials
-  std::size_t pieces;        // pieces of the sample, each of kPieceSize
-  std::size_t trials;        // fronts that get a trial
-  unsigned gain_percentage;  // what a slower coder must gain to be taken, in 1/10 percent
+  int zstd;                // level of zstd for a block; where lzma is used, for byte planes only
+  int lzma;                // level of LZMA, extreme at the highest of ours; negative: not used
+  int trial;               // level of zstd in trials of fronts
+  std::size_t pieces;      // of the sample
+  std::size_t piece_size;  // in bytes; a multiple of kPieceUnit
+  std::size_t trials;      // fronts that get a trial
+  unsigned gain_min;       // in 1/1000: what a slower coder must gain to be taken
 };
 
 constexpr std::array<Effort, kLevelMax + 1> kEfforts = {{
     {},
-    {.zstd = 1,
-     .zstd_plain = 1,
-     .lzma = -1,
-     .extreme = false,
-     .trial = 1,
-     .pieces = 4,
-     .trials = 1,
-     .gain_percentage = 0},
-    {.zstd = 3,
-     .zstd_plain = 1,
-     .lzma = -1,
-     .extreme = false,
-     .trial = 1,
-     .pieces = 8,
-     .trials = 2,
-     .gain_percentage = 10},
-    {.zstd = 5,
-     .zstd_plain = 1,
-     .lzma = -1,
-     .extreme = false,
-     .trial = 1,
-     .pieces = 8,
-     .trials = 2,
-     .gain_percentage = 10},
-    {.zstd = 7,
-     .zstd_plain = 1,
-     .lzma = -1,
-     .extreme = false,
-     .trial = 3,
-     .pieces = 16,
-     .trials = 3,
-     .gain_percentage = 10},
-    {.zstd = 9,
-     .zstd_plain = 3,
-     .lzma = -1,
-     .extreme = false,
-     .trial = 3,
-     .pieces = 16,
-     .trials = 3,
-     .gain_percentage = 10},
-    {.zstd = 12,
-     .zstd_plain = 3,
-     .lzma = -1,
-     .extreme = false,
-     .trial = 3,
-     .pieces = 32,
-     .trials = 4,
-     .gain_percentage = 5},
-    {.zstd = 17,
-     .zstd_plain = 5,
-     .lzma = -1,
-     .extreme = false,
-     .trial = 5,
-     .pieces = 32,
-     .trials = 4,
-     .gain_percentage = 5},
-    {.zstd = 19,
-     .zstd_plain = 9,
-     .lzma = 6,
-     .extreme = false,
-     .trial = 5,
-     .pieces = 64,
-     .trials = 6,
-     .gain_percentage = 2},
-    {.zstd = 19,
-     .zstd_plain = 9,
-     .lzma = 9,
-     .extreme = true,
-     .trial = 7,
-     .pieces = 64,
-     .trials = 6,
-     .gain_percentage = 0},
+    {1, -1, 1, 3, 24 * kKiB, 1, 0},
+    {3, -1, 1, 4, 24 * kKiB, 2, 10},
+    {5, -1, 1, 4, 48 * kKiB, 2, 10},
+    {7, -1, 3, 6, 48 * kKiB, 3, 10},
+    {9, -1, 3, 6, 48 * kKiB, 3, 10},
+    {12, -1, 3, 8, 48 * kKiB, 4, 5},
+    {16, -1, 5, 12, 48 * kKiB, 4, 2},
+    {17, 5, 5, 16, 48 * kKiB, 6, 1},
+    {19, 9, 7, 16, 48 * kKiB, 6, 0},
 }};
 
 // A multiple of every width of an element but those of records, so that each piece of a sample begins as the block
 // does.
-constexpr std::size_t kPieceSize = std::size_t{48} * 341;
+constexpr std::size_t kPieceUnit = 48;
 
-Buffer take_sample(ByteView raw, std::size_t pieces) {
-  if (raw.size() <= pieces * kPieceSize) return Buffer(raw.begin(), raw.end());
-  Buffer sample;
-  sample.reserve(pieces * kPieceSize);
-  const std::size_t step = (raw.size() - kPieceSize) / (pieces - 1) / 48 * 48;
-  for (std::size_t i = 0; i < pieces; ++i) append(sample, raw.subspan(i * step, kPieceSize));
+Sample take_sample(ByteView raw, std::size_t pieces, std::size_t piece_size) {
+  Sample sample;
+  sample.piece_size = piece_size;
+  if (raw.size() <= pieces * piece_size) {
+    sample.bytes.assign(raw.begin(), raw.end());
+    return sample;
+  }
+  sample.bytes.reserve(pieces * piece_size);
+  const std::size_t step = (raw.size() - piece_size) / (pieces - 1) / kPieceUnit * kPieceUnit;
+  for (std::size_t i = 0; i < pieces; ++i) append(sample.bytes, raw.subspan(i * step, piece_size));
   return sample;
 }
 
@@ -134,12 +76,16 @@ Plan zstd_plan(int level, std::size_t raw_size) {
   return plan;
 }
 
-Plan lzma_plan(const Effort& effort, bool text) {
+Plan lzma_plan(const Effort& effort, int lc, int pb, std::size_t raw_size) {
   Plan plan;
   plan.codec = CodecId::lzma;
   plan.options.level = effort.lzma;
-  plan.options.extreme = effort.extreme;
-  plan.options.text = text;
+  plan.options.extreme = effort.lzma == 9;
+  plan.options.lc = lc;
+  plan.options.lp = 0;
+  plan.options.pb = pb;
+  constexpr unsigned kWindowLogMin = 12;
+  plan.options.window_log = std::max(kWindowLogMin, static_cast<unsigned>(std::bit_width(raw_size)));
   return plan;
 }
 
@@ -151,12 +97,13 @@ class DefaultPlanner final : public Planner {
     MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
     const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
     if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
-    if (is_text(content)) return back_plan(effort, effort.zstd, raw.size(), true);
+    const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
+    if (is_text(content)) return has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size());
     if (content == compressed || looks_incompressible(raw)) return plan_incompressible(raw, effort);
 
-    const Buffer sample = take_sample(raw, effort.pieces);
+    const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
     const Front front = choose_front(sample, content, effort);
-    return plan_of(front, choose_back(sample, raw.size(), front, effort));
+    return plan_of(front, choose_back(sample, raw.size(), front, effort, has_lzma));
   }
 
   std::size_t block_size(ContentClass content, int level) const override {
@@ -167,11 +114,6 @@ class DefaultPlanner final : public Planner {
   }
 
  private:
-  Plan back_plan(const Effort& effort, int zstd, std::size_t raw_size, bool text) const {
-    const bool use_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
-    return use_lzma ? lzma_plan(effort, text) : zstd_plan(zstd, raw_size);
-  }
-
   // Bytes that `plan` makes of `sample`.
   std::size_t size_of(const Plan& plan, ByteView sample) const {
     const auto frame = codec::encode_frame(registry_, plan, sample);
@@ -187,44 +129,67 @@ class DefaultPlanner final : public Planner {
     return zstd_plan(std::min(effort.zstd, kLevelEnough), raw.size());
   }
 
-  // Bytes that the sample takes behind `front`. Planes are coded one by one: zstd gives each its own statistics in a
-  // block, but not in a sample, where they are shorter than its blocks.
-  std::size_t trial_size(const Front& front, int level, ByteView sample) const {
-    const Planes planes = planes_of(registry_, front, sample);
+  // Bytes that the sample takes behind `front`. Its parts are coded one by one: zstd gives each its own statistics in a
+  // block, but not in a sample, where they are shorter than its blocks. What such statistics take is not counted.
+  template <class BackOf>
+  std::size_t trial_size(const Front& front, const Sample& sample, BackOf&& back_of) const {
+    constexpr std::size_t kStatistics = 32;
     std::size_t size = 0;
-    for (std::size_t at = 0; at < planes.coded.size(); at += planes.size) {
-      const ByteView rest = ByteView(planes.coded).subspan(at);
-      const ByteView plane = rest.first(std::min(planes.size, rest.size()));
-      size += size_of(zstd_plan(level, plane.size()), plane);
-    }
+    for_each_part(registry_, front, sample, [&](ByteView part) {
+      const std::size_t coded = size_of(back_of(part.size()), part);
+      size += coded < part.size() ? coded - std::min(coded, kStatistics) : part.size();
+    });
     return size;
   }
 
   // A front must gain more where there are matches that it may break: a sample shows fewer of them than the block has.
-  Front choose_front(ByteView sample, ContentClass content, const Effort& effort) const {
+  Front choose_front(const Sample& sample, ContentClass content, const Effort& effort) const {
     const auto fronts = most_promising(registry_, fronts_for(registry_, content, sample), sample, effort.trials);
     if (fronts.empty()) return {};
-    const std::size_t plain_size = trial_size({}, effort.trial, sample);
-    const std::size_t saved = sample.size() - std::min(plain_size, sample.size());
+    const std::size_t plain_size = size_of(zstd_plan(effort.trial, sample.bytes.size()), sample.bytes);
+    const std::size_t saved = sample.bytes.size() - std::min(plain_size, sample.bytes.size());
     std::size_t best_size = plain_size - plain_size / 200 - std::min(saved / 64, plain_size / 16);
     Front best;
     for (const Front& front : fronts) {
-      const std::size_t size = trial_size(front, effort.trial, sample);
+      const std::size_t size =
+          trial_size(front, sample, [&](std::size_t part_size) { return zstd_plan(effort.trial, part_size); });
       if (size >= best_size) continue;
-      best_size = size;
+      best_size = size - size / 256;
       best = front;
     }
     return best;
   }
 
-  // Byte planes of noisy numbers have no matches to look for: there a fast level is as good as a slow one.
-  Plan choose_back(ByteView sample, std::size_t raw_size, const Front& front, const Effort& effort) const {
-    if (effort.lzma >= 0) return back_plan(effort, effort.zstd, raw_size, false);
-    if (effort.zstd == effort.zstd_plain || front.empty()) return zstd_plan(effort.zstd, raw_size);
-    const std::size_t slow = trial_size(front, effort.zstd, sample);
-    const std::size_t fast = trial_size(front, effort.zstd_plain, sample);
-    const bool pays = slow + fast * effort.gain_percentage / 1000 < fast;
-    return zstd_plan(pays ? effort.zstd : effort.zstd_plain, raw_size);
+  // Byte planes of noisy numbers have few matches to look for: there the fastest level is often as good as any.
+  Plan choose_back(const Sample& sample, std::size_t raw_size, const Front& front, const Effort& effort,
+                   bool has_lzma) const {
+    using BackOf = std::function<Plan(std::size_t)>;
+    const auto zstd = [](int level) { return [level](std::size_t size) { return zstd_plan(level, size); }; };
+    const auto lzma = [&](int lc, int pb) {
+      return [&, lc, pb](std::size_t size) { return lzma_plan(effort, lc, pb, size); };
+    };
+    std::vector<BackOf> backs;
+    if (is_planar(front)) {
+      backs.push_back(zstd(1));
+      if (effort.zstd > 1) backs.push_back(zstd(effort.zstd));
+      if (has_lzma) backs.push_back(lzma(3, 0));
+    } else if (has_lzma) {
+      backs.push_back(lzma(3, 2));
+      backs.push_back(lzma(4, 0));
+    } else {
+      backs.push_back(zstd(effort.zstd));
+    }
+    std::size_t best = 0;
+    if (backs.size() > 1) {
+      std::size_t best_size = ~std::size_t{0};
+      for (std::size_t i = 0; i < backs.size(); ++i) {
+        const std::size_t size = trial_size(front, sample, backs[i]);
+        if (i != 0 && size + best_size * effort.gain_min / 1000 >= best_size) continue;
+        best = i;
+        best_size = size;
+      }
+    }
+    return backs[best](raw_size);
   }
 
   const codec::Registry& registry_;
