@@ -14,6 +14,8 @@ namespace mmh {
 
 namespace {
 
+constexpr std::uint64_t kWritebackSize = std::uint64_t{8} << 20;
+
 struct SplitPath {
   std::string directory;
   std::string name;
@@ -71,6 +73,11 @@ class AtomicFileImpl final : public AtomicFile {
     MMH_CHECK(!committed_);
     if (const int error = write_full(sys_, fd_.get(), bytes)) {
       return fail(errno_error(error, display_path(path_) + ": cannot write; nothing was left behind"));
+    }
+    written_ += bytes.size();
+    if (written_ - writeback_begun_ >= kWritebackSize) {
+      sys_.start_writeback(fd_.get(), writeback_begun_, written_ - writeback_begun_);
+      writeback_begun_ = written_;
     }
     return {};
   }
@@ -165,6 +172,8 @@ class AtomicFileImpl final : public AtomicFile {
   bool committed_ = false;
   Fd directory_;
   Fd fd_;
+  std::uint64_t written_ = 0;
+  std::uint64_t writeback_begun_ = 0;
   std::string temporary_;  // where a name is to be removed; else empty
 };
 

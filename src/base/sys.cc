@@ -151,6 +151,10 @@ int Sys::fsync(int fd) {
   return error_of(repeat([&] { return ::fsync(fd); }));
 }
 
+void Sys::start_writeback(int fd, std::uint64_t offset, std::uint64_t length) {
+  ::sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(length), SYNC_FILE_RANGE_WRITE);
+}
+
 int Sys::ftruncate(int fd, std::uint64_t size) {
   return error_of(repeat([&] { return ::ftruncate(fd, static_cast<off_t>(size)); }));
 }

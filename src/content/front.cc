@@ -58,15 +58,15 @@ std::uint64_t cost_of(const codec::Registry& registry, const Front& front, const
   return cost;
 }
 
-bool is_branch(const Front& front) {
-  return front.front().codec == CodecId::branch_x86 || front.front().codec == CodecId::branch_arm64;
-}
-
 bool is_known(const codec::Registry& registry, const Front& front) {
   return std::ranges::all_of(front, [&](const Stage& stage) { return registry.find(stage.codec) != nullptr; });
 }
 
 }  // namespace
+
+bool is_branch(const Front& front) {
+  return !front.empty() && (front[0].codec == CodecId::branch_x86 || front[0].codec == CodecId::branch_arm64);
+}
 
 bool is_planar(const Front& front) { return !front.empty() && front.back().codec == CodecId::transpose; }
 

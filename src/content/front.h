@@ -19,6 +19,8 @@ struct Stage {
 /// Transforms, outermost first. Empty: none.
 using Front = std::vector<Stage>;
 
+/// Whether the front is a filter of machine code.
+bool is_branch(const Front& front);
 /// Whether the front yields byte planes: it ends with a transpose.
 bool is_planar(const Front& front);
 

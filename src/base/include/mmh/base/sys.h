@@ -50,6 +50,9 @@ class Sys {
   virtual SysResult<std::size_t> pwrite(int fd, ByteView in, std::uint64_t offset);
   virtual SysResult<std::uint64_t> lseek(int fd, std::int64_t offset, int whence);
   virtual int fsync(int fd);
+  /// Begins to write this part of the file to its disk without waiting, so that a later fsync finds less to do. A hint:
+  /// what it cannot do it leaves.
+  virtual void start_writeback(int fd, std::uint64_t offset, std::uint64_t length);
   virtual int ftruncate(int fd, std::uint64_t size);
   virtual int fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t length);
 
