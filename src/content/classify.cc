@@ -17,88 +17,154 @@ constexpr std::size_t kHeadMax = std::size_t{64} << 10;
 constexpr std::size_t kPieces = 4;
 constexpr std::size_t kPieceSize = 1024;
 constexpr std::size_t kSmallPieceSize = 256;
+constexpr std::size_t kDifferencePieceSize = 512;
 constexpr std::size_t kProbePieceSize = 2048;
 
-// Which kinds of number the elements of a sample could be, for each place that they could begin at.
-struct Numbers {
-  struct Phase16 {
-    std::size_t count = 0, negative = 0, half = 0, brain = 0;
-  };
-  struct Phase32 {
-    std::size_t count = 0, negative = 0, single = 0;
-  };
-  struct Phase64 {
-    std::size_t count = 0, real = 0;
-  };
-  std::array<Phase16, 2> of16;
-  std::array<Phase32, 4> of32;
-  std::array<Phase64, 8> of64;
+// A few pieces of a file, and where each lies in it.
+struct Piece {
+  ByteView bytes;
+  std::size_t offset = 0;
+};
+struct Pieces {
+  std::array<Piece, kPieces> all;
+  std::size_t count = 0;
   std::size_t bytes = 0;
 };
 
-// Trained weights, activations and measurements lie within a few dozen powers of two around 1; other data read as
-// floats do not. Zeros count for neither. `offset`: of the piece in the file.
-void count_numbers(ByteView piece, std::size_t offset, Numbers& numbers) {
-  for (std::size_t i = 0; i + 8 <= piece.size(); ++i) {
-    const auto word = load_le<std::uint64_t>(piece.subspan(i, 8));
-    const std::size_t place = offset + i;
-    if (const auto value = static_cast<std::uint32_t>(word & 0xFFFF); value != 0) {
-      auto& phase = numbers.of16[place % 2];
-      ++phase.count;
-      phase.negative += value >> 15;
-      phase.half += ((value >> 10) & 0x1F) - 3 < 16;
-      phase.brain += ((value >> 7) & 0xFF) - (127 - 32) < 48;
-    }
-    if (const auto value = static_cast<std::uint32_t>(word); value != 0) {
-      auto& phase = numbers.of32[place % 4];
-      ++phase.count;
-      phase.negative += value >> 31;
-      phase.single += ((value >> 23) & 0xFF) - (127 - 32) < 48;
-    }
-    if (word != 0) {
-      auto& phase = numbers.of64[place % 8];
-      ++phase.count;
-      phase.real += (static_cast<unsigned>(word >> 52) & 0x7FF) - (1023 - 64) < 96;
-    }
-  }
-  numbers.bytes += piece.size();
+Pieces small_pieces(ByteView head) {
+  Pieces pieces;
+  sample(head, kPieces, kSmallPieceSize, [&](ByteView piece) {
+    pieces.all[pieces.count++] = {piece, static_cast<std::size_t>(piece.data() - head.data())};
+    pieces.bytes += piece.size();
+  });
+  return pieces;
 }
 
-bool nearly_all(std::size_t part, std::size_t whole) { return part * 32 >= whole * 31; }
-// Both signs are common, as in weights; pixels, counters and addresses have one.
-bool both(std::size_t negative, std::size_t whole) { return negative * 8 >= whole && negative * 8 <= whole * 7; }
+// A kind of floating-point number. Trained weights, activations and measurements lie within a few dozen powers of two
+// around 1, dead filters far below; other data read as floats do not.
+struct FloatKind {
+  unsigned mantissa_bits;
+  unsigned exponent_mask;
+  unsigned usual_min, usual_count;  // exponents
+  unsigned valid_min, valid_count;
+  bool both_signs;  // are common, as in weights; pixels, counters and addresses have one
+};
+constexpr FloatKind kHalf{10, 0x1F, 3, 16, 3, 16, true};
+constexpr FloatKind kBrain{7, 0xFF, 127 - 32, 48, 1, 142, true};
+constexpr FloatKind kSingle{23, 0xFF, 127 - 32, 48, 1, 142, true};
+constexpr FloatKind kDouble{52, 0x7FF, 1023 - 64, 96, 1023 - 64, 96, false};
 
-bool is_tensor(const Numbers& numbers) {
-  const auto enough = [&](std::size_t count, std::size_t width) {
-    return count >= 32 && count * width * 4 >= numbers.bytes;
-  };
-  for (const auto& phase : numbers.of32) {
-    if (enough(phase.count, 4) && nearly_all(phase.single, phase.count) && both(phase.negative, phase.count))
-      return true;
-  }
-  for (const auto& phase : numbers.of16) {
-    if (enough(phase.count, 2) && both(phase.negative, phase.count) &&
-        (nearly_all(phase.half, phase.count) || nearly_all(phase.brain, phase.count))) {
-      return true;
+// Whether the elements of the pieces, the first at an offset of `phase` in its width, are numbers of the kind: all but
+// one in 32 of those that are not zero. Gives up at the first that is one too many, which in other data comes soon.
+template <class Word>
+bool are_floats(const Pieces& pieces, std::size_t phase, const FloatKind& kind) {
+  constexpr std::size_t kWidth = sizeof(Word);
+  const std::size_t misses_max = pieces.bytes / kWidth / 32;
+  std::size_t count = 0;
+  std::size_t misses = 0;
+  std::size_t negative = 0;
+  std::size_t usual = 0;
+  std::size_t odd = 0;
+  for (std::size_t p = 0; p < pieces.count; ++p) {
+    const auto& [bytes, offset] = pieces.all[p];
+    for (std::size_t i = (phase - offset) % kWidth; i + kWidth <= bytes.size(); i += kWidth) {
+      const auto word = load_le<Word>(bytes.subspan(i, kWidth));
+      if (word == 0) continue;
+      ++count;
+      odd += i / kWidth % 2;
+      negative += static_cast<std::size_t>(word >> (kWidth * 8 - 1));
+      const auto exponent = static_cast<unsigned>(word >> kind.mantissa_bits) & kind.exponent_mask;
+      usual += exponent - kind.usual_min < kind.usual_count;
+      misses += exponent - kind.valid_min >= kind.valid_count;
+      if (misses > misses_max) return false;
     }
   }
-  return std::ranges::any_of(
-      numbers.of64, [&](const auto& phase) { return enough(phase.count, 8) && nearly_all(phase.real, phase.count); });
+  // Integers of twice the width have their zeros in every other element.
+  const bool even = odd * 8 >= count && odd * 8 <= count * 7;
+  const bool signs = !kind.both_signs || (negative * 8 >= count && negative * 8 <= count * 7);
+  return count >= 32 && count * kWidth * 4 >= pieces.bytes && misses * 32 <= count && usual * 8 >= count && even &&
+         signs;
 }
 
-// Neighbouring 16-bit samples of sound and pictures differ far less than distant ones.
-bool is_smooth(ByteView piece) {
-  const std::size_t count = piece.size() / 2;
-  if (count < 128) return false;
+bool is_tensor(const Pieces& pieces) {
+  for (std::size_t phase = 0; phase < 4; ++phase) {
+    if (are_floats<std::uint32_t>(pieces, phase, kSingle)) return true;
+  }
+  for (std::size_t phase = 0; phase < 2; ++phase) {
+    if (are_floats<std::uint16_t>(pieces, phase, kHalf) || are_floats<std::uint16_t>(pieces, phase, kBrain))
+      return true;
+  }
+  for (std::size_t phase = 0; phase < 8; ++phase) {
+    if (are_floats<std::uint64_t>(pieces, phase, kDouble)) return true;
+  }
+  return false;
+}
+
+// Neighbours in sound and pictures differ far less than distant samples, and now up, now down, as counters do not.
+// `distance`: in samples, to the neighbour. Loops of fixed length, which compilers make vectors of.
+constexpr std::size_t kSamples = 768;
+template <class T>
+std::uint32_t unlikeness(const std::array<T, kSamples>& samples, std::size_t distance) {
+  constexpr std::size_t kCount = kSamples - 256;
+  std::uint32_t sum = 0;
+  const T* const other = samples.data() + distance;
+  for (std::size_t i = 0; i < kCount; ++i) sum += static_cast<std::uint32_t>(std::abs(other[i] - samples[i]));
+  return sum;
+}
+
+template <class T>
+bool is_smooth(const std::array<T, kSamples>& samples, std::size_t channels) {
+  constexpr std::uint32_t kCount = kSamples - 256;
   constexpr std::size_t kFar = 61;
-  std::uint64_t near_sum = 0;
-  std::uint64_t far_sum = 0;
-  const auto value = [&](std::size_t i) { return static_cast<int>(load_le<std::int16_t>(piece.subspan(2 * i, 2))); };
-  for (std::size_t i = 0; i + kFar < count; ++i) {
-    near_sum += static_cast<unsigned>(std::abs(value(i + 1) - value(i)));
-    far_sum += static_cast<unsigned>(std::abs(value(i + kFar) - value(i)));
+  const std::uint32_t near = unlikeness(samples, channels);
+  const std::uint32_t far = unlikeness(samples, channels * kFar);
+  if (far < kCount * 4 || near * std::uint64_t{4} >= far) return false;
+  std::uint32_t up = 0;
+  std::uint32_t down = 0;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    up += samples[i + channels] > samples[i];
+    down += samples[i + channels] < samples[i];
   }
-  return far_sum > count * 4 && near_sum * 4 < far_sum;
+  return (up + down) * 4 >= kCount && up * 8 >= up + down && down * 8 >= up + down;
+}
+
+template <class T>
+std::array<T, kSamples> samples_of(ByteView bytes) {
+  std::array<T, kSamples> samples;
+  std::memcpy(samples.data(), bytes.data(), sizeof samples);
+  return samples;
+}
+
+// Of 16-bit samples that are smooth. Sound crosses zero, which as pixels it would jump over; where neither is seen,
+// what else the file holds decides.
+ContentClass sound_or_picture(ByteView head, std::size_t phase, std::size_t channels) {
+  std::uint64_t as_sound = 0;
+  std::uint64_t as_picture = 0;
+  constexpr std::size_t kSize = 2 * kSamples;
+  const std::size_t last = (head.size() - kSize - 1) / 2 * 2;
+  for (const std::size_t at : {std::size_t{0}, last / 8 * 2, last / 4 * 2, last / 8 * 6, last}) {
+    const ByteView place = head.subspan(at + phase, kSize);
+    as_sound += unlikeness(samples_of<std::int16_t>(place), channels);
+    as_picture += unlikeness(samples_of<std::uint16_t>(place), channels);
+  }
+  return as_picture <= as_sound ? image : audio;
+}
+
+// Sound or a picture, or neither. Requires: head.size() > 2 * kSamples.
+std::optional<ContentClass> class_of_samples(ByteView head) {
+  const std::size_t middle = (head.size() - 2 * kSamples - 1) / 4 * 2;
+  const auto bytes = samples_of<std::uint8_t>(head.subspan(middle));
+  for (const std::size_t channels : {std::size_t{1}, std::size_t{3}, std::size_t{4}}) {
+    if (is_smooth(bytes, channels)) return image;
+  }
+  for (std::size_t phase = 0; phase < 2; ++phase) {
+    const auto sounds = samples_of<std::int16_t>(head.subspan(middle + phase));
+    const auto pixels = samples_of<std::uint16_t>(head.subspan(middle + phase));
+    for (const std::size_t channels : {std::size_t{1}, std::size_t{2}, std::size_t{3}}) {
+      if (is_smooth(sounds, channels) || is_smooth(pixels, channels)) return sound_or_picture(head, phase, channels);
+    }
+  }
+  return std::nullopt;
 }
 
 // 16-bit samples of a narrow range, such as dark pictures and quiet sound: their high bytes are nearly all of two
@@ -119,24 +185,27 @@ bool has_narrow_samples(ByteView piece) {
          std::ranges::count_if(low, [](std::uint32_t n) { return n != 0; }) >= 16;
 }
 
-// Bytes whose hash was seen before at the same content: the share of positions that a match finder would find something
-// at.
+// Whether a match finder would find something: six bytes that stood at an earlier place of the same piece, at one in a
+// hundred positions.
 class MatchProbe {
  public:
   void add(ByteView piece) {
-    std::memset(last_.data(), 0, sizeof last_);
+    constexpr std::uint64_t kNone = ~std::uint64_t{0};  // no six bytes moved up by two
+    last_.fill(kNone);
+    std::size_t matches = 0;
     for (std::size_t i = 0; i + 8 <= piece.size(); ++i) {
       const std::uint64_t six = load_le<std::uint64_t>(piece.subspan(i, 8)) << 16;
-      std::uint16_t& place = last_[static_cast<std::size_t>((six * 0x9E3779B97F4A7C15) >> 54)];
-      if (place != 0 && std::memcmp(&piece[i], &piece[place - std::size_t{1}], 6) == 0) ++matches_;
-      place = static_cast<std::uint16_t>(i + 1);
-      ++positions_;
+      std::uint64_t& before = last_[static_cast<std::size_t>((six * 0x9E3779B97F4A7C15) >> 54)];
+      matches += before == six;
+      before = six;
     }
+    matches_ += matches;
+    positions_ += piece.size() - std::min<std::size_t>(piece.size(), 7);
   }
   bool any() const { return matches_ * 100 > positions_; }
 
  private:
-  std::array<std::uint16_t, 1024> last_;
+  std::array<std::uint64_t, 1024> last_;
   std::size_t matches_ = 0;
   std::size_t positions_ = 0;
 };
@@ -144,6 +213,38 @@ class MatchProbe {
 // More uneven than chance makes `count` uniform bytes (four standard deviations), and by enough to gain half a percent.
 bool is_skewed(const Histogram& counts, std::size_t count) {
   return skew_of(counts) > 48 + std::size_t{1024} * 92 / std::max<std::size_t>(count, 1);
+}
+
+Histogram count_sample(ByteView data) {
+  Histogram counts{};
+  sample(data, kPieces, kPieceSize, [&](ByteView piece) { count_bytes(piece, counts); });
+  return counts;
+}
+
+// `counts`: of a sample of the data.
+bool looks_incompressible(ByteView data, const Histogram& counts) {
+  constexpr std::size_t kLeast = 256;
+  if (data.size() < kLeast || is_skewed(counts, static_cast<std::size_t>(total(counts)))) return false;
+  // Differences that numbers of one, two and four bytes would shrink to.
+  for (const std::size_t distance : {std::size_t{1}, std::size_t{2}, std::size_t{4}}) {
+    Histogram differences{};
+    std::size_t count = 0;
+    sample(data, kPieces, kDifferencePieceSize, [&](ByteView piece) {
+      std::array<std::byte, kDifferencePieceSize * kPieces> buffer;
+      const std::size_t size = piece.size() - distance;
+      for (std::size_t i = 0; i < size; ++i) {
+        buffer[i] = static_cast<std::byte>(std::to_integer<unsigned>(piece[i + distance]) -
+                                           std::to_integer<unsigned>(piece[i]));
+      }
+      count_bytes(ByteView(buffer).first(size), differences);
+      count += size;
+    });
+    if (is_skewed(differences, count)) return false;
+  }
+
+  MatchProbe probe;
+  sample(data, kPieces, kProbePieceSize, [&](ByteView piece) { probe.add(piece); });
+  return !probe.any();
 }
 
 }  // namespace
@@ -159,64 +260,31 @@ ContentClass classify(ByteView head, std::string_view path) {
   if (head.empty()) return text;
   head = head.first(std::min(head.size(), kHeadMax));
   if (const auto by_magic = class_by_magic(head)) return *by_magic;
-
-  Histogram counts{};
-  sample(head, kPieces, kPieceSize, [&](ByteView piece) { count_bytes(piece, counts); });
-  HighBytes high;
-  if (std::any_of(counts.begin() + 128, counts.end(), [](std::uint32_t count) { return count != 0; })) {
-    sample(head, kPieces, kSmallPieceSize, [&](ByteView piece) { count_high(piece, high); });
+  if (const auto member = first_tar_member(head)) {
+    head = member->content;
+    path = member->name;
+    if (const auto by_magic = class_by_magic(head)) return *by_magic;
   }
-  if (const auto kind = class_of_text(counts, high, head, path)) return *kind;
 
-  Numbers numbers;
-  sample(head, kPieces, kSmallPieceSize,
-         [&](ByteView piece) { count_numbers(piece, static_cast<std::size_t>(piece.data() - head.data()), numbers); });
-  if (is_tensor(numbers)) return tensor;
-  if (looks_incompressible(head)) return compressed;
+  const Histogram counts = count_sample(head);
+  if (may_be_text(counts)) {
+    HighBytes high;
+    if (std::any_of(counts.begin() + 128, counts.end(), [](std::uint32_t count) { return count != 0; })) {
+      sample(head, kPieces, kSmallPieceSize, [&](ByteView piece) { count_high(piece, high); });
+    }
+    if (const auto kind = class_of_text(counts, high, head, path)) return *kind;
+  }
+  if (is_tensor(small_pieces(head))) return tensor;
+  if (looks_incompressible(head, counts)) return compressed;
 
-  constexpr std::size_t kMiddleSize = 2048;
+  constexpr std::size_t kMiddleSize = 2049;
   if (head.size() < kMiddleSize) return binary;
+  if (const auto kind = class_of_samples(head)) return *kind;
   const ByteView middle = head.subspan((head.size() - kMiddleSize) / 2, kMiddleSize);
-  for (const ByteView samples : {middle.first(kMiddleSize - 2), middle.subspan(1, kMiddleSize - 2)}) {
-    if (is_smooth(samples) || has_narrow_samples(samples))
-      return numbers.of16[0].negative * 8 >= numbers.of16[0].count ? audio : image;
-  }
+  if (has_narrow_samples(middle) || has_narrow_samples(middle.subspan(1))) return image;
   return record_period(middle) != 0 ? records : binary;
 }
 
-bool looks_incompressible(ByteView data) {
-  constexpr std::size_t kLeast = 256;
-  if (data.size() < kLeast) return false;
-
-  // Order 0, and the differences that numbers of one, two and four bytes would shrink to.
-  Histogram counts{};
-  std::size_t count = 0;
-  sample(data, kPieces, kPieceSize, [&](ByteView piece) {
-    count_bytes(piece, counts);
-    count += piece.size();
-  });
-  if (is_skewed(counts, count)) return false;
-  for (const std::size_t distance : {std::size_t{1}, std::size_t{2}, std::size_t{4}}) {
-    Histogram differences{};
-    count = 0;
-    sample(data, kPieces, kPieceSize, [&](ByteView piece) {
-      for (std::size_t i = distance; i < piece.size(); ++i) {
-        ++differences[static_cast<std::uint8_t>(std::to_integer<unsigned>(piece[i]) -
-                                                std::to_integer<unsigned>(piece[i - distance]))];
-      }
-      count += piece.size() - distance;
-    });
-    if (is_skewed(differences, count)) return false;
-  }
-
-  MatchProbe probe;
-  sample(data, kPieces, kProbePieceSize, [&](ByteView piece) {
-    for (; piece.size() > std::size_t{32} << 10; piece = piece.subspan(std::size_t{32} << 10)) {
-      probe.add(piece.first(std::size_t{32} << 10));
-    }
-    probe.add(piece);
-  });
-  return !probe.any();
-}
+bool looks_incompressible(ByteView data) { return looks_incompressible(data, count_sample(data)); }
 
 }  // namespace mmh::content

@@ -254,4 +254,28 @@ std::optional<ContentClass> class_by_magic(ByteView head) {
   return std::nullopt;
 }
 
+std::optional<TarMember> first_tar_member(ByteView head) {
+  constexpr std::size_t kBlock = 512;
+  while (head.size() > kBlock && has(head, "ustar"sv, 257)) {
+    const std::string_view name = as_text(head.first(100));
+    std::uint64_t size = 0;
+    for (const char digit : as_text(head.subspan(124, 12))) {
+      if (digit == ' ' && size == 0) continue;
+      if (digit < '0' || digit > '7') break;
+      size = size * 8 + static_cast<unsigned>(digit - '0');
+    }
+    const bool is_file = head[156] == std::byte{'0'} || head[156] == std::byte{0};
+    head = head.subspan(kBlock);
+    if (is_file && size != 0) {
+      return TarMember{head.first(static_cast<std::size_t>(std::min<std::uint64_t>(size, head.size()))),
+                       name.substr(0, name.find('\0'))};
+    }
+    // Long names and the like stand in members of their own.
+    const std::uint64_t padded = (size + kBlock - 1) / kBlock * kBlock;
+    if (padded >= head.size()) break;
+    head = head.subspan(static_cast<std::size_t>(padded));
+  }
+  return std::nullopt;
+}
+
 }  // namespace mmh::content

@@ -41,15 +41,22 @@ std::uint32_t log2_fixed(std::uint32_t value) {
 }
 
 void count_bytes(ByteView data, Histogram& counts) {
-  // Two tables, because runs of one byte would wait for their own stores.
-  Histogram other{};
+  // Several tables, because runs of one byte would wait for their own stores.
+  std::array<Histogram, 3> others{};
   std::size_t i = 0;
-  for (; i + 2 <= data.size(); i += 2) {
-    ++counts[std::to_integer<std::uint8_t>(data[i])];
-    ++other[std::to_integer<std::uint8_t>(data[i + 1])];
+  for (; i + 8 <= data.size(); i += 8) {
+    const auto word = load_le<std::uint64_t>(data.subspan(i, 8));
+    ++counts[word & 0xFF];
+    ++others[0][(word >> 8) & 0xFF];
+    ++others[1][(word >> 16) & 0xFF];
+    ++others[2][(word >> 24) & 0xFF];
+    ++counts[(word >> 32) & 0xFF];
+    ++others[0][(word >> 40) & 0xFF];
+    ++others[1][(word >> 48) & 0xFF];
+    ++others[2][word >> 56];
   }
-  if (i < data.size()) ++counts[std::to_integer<std::uint8_t>(data[i])];
-  for (std::size_t b = 0; b < counts.size(); ++b) counts[b] += other[b];
+  for (; i < data.size(); ++i) ++counts[std::to_integer<std::uint8_t>(data[i])];
+  for (std::size_t b = 0; b < counts.size(); ++b) counts[b] += others[0][b] + others[1][b] + others[2][b];
 }
 
 std::uint64_t total(const Histogram& counts) {
@@ -96,7 +103,7 @@ std::size_t record_period(ByteView data) {
     place = static_cast<std::uint16_t>(i + 1);
   }
   const auto best = std::max_element(distances.begin() + 2, distances.end());
-  return *best * std::size_t{6} >= data.size() ? static_cast<std::size_t>(best - distances.begin()) : 0;
+  return *best != 0 && *best * std::size_t{6} >= data.size() ? static_cast<std::size_t>(best - distances.begin()) : 0;
 }
 
 std::uint32_t entropy(ByteView data) {

@@ -88,6 +88,15 @@ void count_high(ByteView piece, HighBytes& high) {
   }
 }
 
+bool may_be_text(const Histogram& counts) {
+  std::uint64_t control = 0;
+  for (unsigned b = 0; b < 128; ++b) {
+    if (is_control(b)) control += counts[b];
+  }
+  const std::uint64_t all = total(counts);
+  return all != 0 && std::uint64_t{counts[0]} * 500 <= all && control * 100 <= all;
+}
+
 std::optional<ContentClass> class_of_text(const Histogram& counts, const HighBytes& high_bytes, ByteView head,
                                           std::string_view path) {
   std::uint64_t all = 0;
@@ -99,7 +108,7 @@ std::optional<ContentClass> class_of_text(const Histogram& counts, const HighByt
   }
   for (unsigned b = 128; b < 256; ++b) high += counts[b];
   all += high;
-  if (all == 0 || std::uint64_t{counts[0]} * 500 > all || control * 100 > all) return std::nullopt;
+  if (!may_be_text(counts)) return std::nullopt;
 
   const auto sum = [&](std::string_view bytes) {
     std::uint64_t n = 0;

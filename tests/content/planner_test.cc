@@ -1,0 +1,109 @@
+#include "mmh/content/planner.h"
+
+#include <array>
+
+#include "mmh/codecs/builtin.h"
+#include "samples.h"
+#include "support/support.h"
+
+namespace mmh::content {
+namespace {
+
+const codec::Registry& registry() { return codecs::builtin_registry(); }
+const Planner& planner() { return default_planner(registry()); }
+
+Buffer frame_of(ByteView raw, ContentClass content, int level) {
+  auto frame = codec::encode_frame(registry(), planner().plan(raw, content, level), raw);
+  EXPECT_OK(frame);
+  return std::move(frame).value_or(Buffer());
+}
+
+std::string bytes_back(ByteView frame, ByteView raw) {
+  Buffer back(raw.size());
+  const auto decoded = codec::decode_frame(registry(), frame, back);
+  if (!decoded) return decoded.error().what;
+  return std::ranges::equal(back, raw) ? "" : "other bytes";
+}
+
+// What zstd makes of the block at its level that stands beside ours, with the block as its window.
+std::size_t plain_size(ByteView raw, int level) {
+  constexpr std::array<int, kLevelMax + 1> kZstd = {0, 1, 3, 5, 7, 9, 12, 16, 17, 19};
+  codec::Plan plan;
+  plan.codec = codec::CodecId::zstd;
+  plan.options.level = kZstd[static_cast<std::size_t>(level)];
+  plan.options.window_log = std::max(17U, static_cast<unsigned>(std::bit_width(raw.size())));
+  return codec::encode_frame(registry(), plan, raw).value().size();
+}
+
+bool is_at_most(std::size_t size, std::size_t plain) { return size <= plain + plain / 1000 + 32; }
+
+TEST(Planner, IsNeverWorseThanStoredAndGivesTheBytesBack) {
+  for (const test::Kind& kind : test::kinds()) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{5000}}) {
+      const Buffer raw = size == 0 ? Buffer() : kind.make(size, 4);
+      for (std::size_t content = 0; content < kContentClassCount; ++content) {
+        for (const int level : {1, 5, 9}) {
+          const Buffer frame = frame_of(raw, static_cast<ContentClass>(content), level);
+          EXPECT_LE(frame.size(), raw.size() + codec::kFrameOverheadMax);
+          EXPECT_EQ(bytes_back(frame, raw), "") << kind.name << " " << size << " at " << level;
+        }
+      }
+    }
+  }
+}
+
+TEST(Planner, IsNeverWorseThanPlainZstd) {
+  for (const test::Kind& kind : test::kinds()) {
+    for (int level = kLevelMin; level <= 8; ++level) {
+      const Buffer raw = kind.make(level < 7 ? 200'000 : 80'000, 5);
+      const Buffer frame = frame_of(raw, kind.label, level);
+      EXPECT_TRUE(is_at_most(frame.size(), plain_size(raw, level)))
+          << kind.name << " at " << level << ": " << frame.size() << ", plain " << plain_size(raw, level);
+      EXPECT_EQ(bytes_back(frame, raw), "") << kind.name << " at " << level;
+    }
+  }
+}
+
+TEST(Planner, IsNeverWorseThanPlainZstdOnFilesOfTheCorpora) {
+  const auto files = test::corpus_files();
+  if (files.empty()) GTEST_SKIP() << "MMH_CORPORA is not set";
+  for (const test::CorpusFile& file : files) {
+    const Buffer raw = test::read_corpus_file(file.path, std::size_t{2} << 20);
+    const ContentClass content = classify(ByteView(raw).first(std::min<std::size_t>(raw.size(), 65536)), file.path);
+    for (const int level : {1, 3, 5, 6}) {
+      const Buffer frame = frame_of(raw, content, level);
+      EXPECT_TRUE(is_at_most(frame.size(), plain_size(raw, level)))
+          << file.path << " at " << level << ": " << frame.size() << ", plain " << plain_size(raw, level);
+      EXPECT_EQ(bytes_back(frame, raw), "") << file.path << " at " << level;
+    }
+  }
+}
+
+TEST(Planner, GivesTheSameFrameEveryTime) {
+  for (const test::Kind& kind : test::kinds()) {
+    const Buffer raw = kind.make(60'000, 6);
+    const Buffer copy = copy_of(raw);
+    for (const int level : {1, 5, 7}) {
+      EXPECT_EQ(frame_of(raw, kind.label, level), frame_of(copy, kind.label, level)) << kind.name << " at " << level;
+    }
+  }
+}
+
+TEST(Planner, BlocksFitFrames) {
+  for (std::size_t content = 0; content < kContentClassCount; ++content) {
+    for (int level = kLevelMin; level <= kLevelMax; ++level) {
+      const std::size_t size = planner().block_size(static_cast<ContentClass>(content), level);
+      EXPECT_GE(size, std::size_t{1} << 20);
+      EXPECT_LE(size, codec::kRawSizeMax);
+    }
+  }
+}
+
+TEST(Planner, StoresWhenThereIsNoCodec) {
+  const codec::Registry none{std::vector<const codec::Codec*>()};
+  const codec::Plan plan = default_planner(none).plan(test::random_bytes(1000, 1), ContentClass::binary, 5);
+  EXPECT_EQ(plan.codec, codec::CodecId::stored);
+}
+
+}  // namespace
+}  // namespace mmh::content
