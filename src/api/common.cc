@@ -98,6 +98,7 @@ tree::WalkOptions to_walk_options(const std::vector<std::string>& paths, const P
   walk.follow = options.follow;
   walk.one_file_system = options.one_file_system;
   walk.xattrs = options.xattrs;
+  walk.cancel = options.cancel;
   return walk;
 }
 

@@ -143,8 +143,8 @@ Result<PackSummary> create_pack(const std::vector<std::string>& paths, int outpu
 }
 
 Result<PackSummary> create_pack_from_tar(int tar_fd, const Output& output, const PackOptions& options) {
-  const auto read = [tar_fd](Bytes out) -> Result<std::size_t> {
-    const auto got = read_full(real_sys(), tar_fd, out);
+  const auto read = [tar_fd, &options](Bytes out) -> Result<std::size_t> {
+    const auto got = read_full(real_sys(), tar_fd, out, options.cancel);
     if (!got) return fail(errno_error(got.error, "cannot read the tar stream"));
     return got.value;
   };

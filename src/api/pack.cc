@@ -199,13 +199,20 @@ std::uint64_t share(std::uint64_t part, std::uint64_t stored, std::uint64_t raw)
 /// "delta+zstd": the codecs of a frame from the block's side to the stored side.
 Result<std::string> graph_name(const pack::Reader& reader, std::uint64_t number, std::uint64_t raw_size) {
   const codec::Registry& registry = codecs::builtin_registry();
-  MMH_LET(const Buffer stored, reader.read_stored(number));
-  MMH_LET(const auto nodes, codec::describe_frame(registry, stored, raw_size));
-  if (nodes.empty()) return std::string("stored");
+  constexpr std::size_t kHeadSize = 4096;
+  MMH_LET(const Buffer head, reader.peek_stored(number, kHeadSize));
+  auto codecs = codec::frame_codecs(registry, head, raw_size);
+  if (!codecs && codecs.error().code == Errc::corrupt) {
+    // A longer program than usual, or damage, which is told by the hash.
+    MMH_LET(const Buffer stored, reader.read_stored(number));
+    codecs = codec::frame_codecs(registry, stored, raw_size);
+  }
+  if (!codecs) return fail(codecs.error());
+  if (codecs->empty()) return std::string("stored");
   std::string name;
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+  for (const codec::CodecId id : *codecs) {
     if (!name.empty()) name += '+';
-    name += registry.find(node->codec)->name();
+    name += registry.find(id)->name();
   }
   return name;
 }

@@ -60,6 +60,8 @@ Errc code_of(int errno_value) {
     case ENFILE:
     case ENOMEM:
       return Errc::limit;
+    case ECANCELED:
+      return Errc::cancelled;
     case ENOSYS:
     case EOPNOTSUPP:
       return Errc::unsupported;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,6 +105,17 @@ SysResult<int> open_unnamed(Sys& sys, const std::string& directory) {
   return opened;
 }
 
+// False: cancelled first. A signal may come just before poll(), so it waits only for a while at a time. Files and
+// descriptors that cannot be polled are for read() to judge.
+bool wait_readable(int fd, const CancelFlag& cancel) {
+  constexpr int kMilliseconds = 100;
+  while (!cancel.is_set()) {
+    pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&waiting, 1, kMilliseconds);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+  }
+  return false;
+}
 }  // namespace
 
 Result<std::unique_ptr<RandomAccessSource>> open_source(Sys& sys, const std::string& path) {
@@ -139,8 +151,7 @@ Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::
   Buffer buffer(kSpoolBufferSize);
   std::uint64_t size = 0;
   for (;;) {
-    MMH_TRY(check_cancelled(cancel));
-    const auto got = read_full(sys, fd, buffer);
+    const auto got = read_full(sys, fd, buffer, cancel);
     if (!got)
       return fail(errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(name), size)));
     if (const int error = write_full(sys, spool.get(), ByteView(buffer).first(got.value))) {
@@ -168,9 +179,10 @@ SysResult<std::size_t> pread_full(Sys& sys, int fd, Bytes out, std::uint64_t off
   return {done, 0};
 }
 
-SysResult<std::size_t> read_full(Sys& sys, int fd, Bytes out) {
+SysResult<std::size_t> read_full(Sys& sys, int fd, Bytes out, const CancelFlag* cancel) {
   std::size_t done = 0;
   while (done < out.size()) {
+    if (cancel != nullptr && !wait_readable(fd, *cancel)) return {done, ECANCELED};
     const auto got = sys.read(fd, out.subspan(done));
     if (!got) return {done, got.error};
     if (got.value == 0) break;

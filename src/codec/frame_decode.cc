@@ -50,6 +50,18 @@ class Parser {
       : registry_(registry), in_(in), raw_size_(raw_size), intermediates_left_(intermediates_max(raw_size)) {}
 
   Result<Program> parse(std::size_t node_count) {
+    MMH_TRY(parse_nodes(node_count));
+    MMH_TRY(parse_streams());
+    return std::move(program_);
+  }
+
+  Result<Program> parse_without_streams(std::size_t node_count) {
+    MMH_TRY(parse_nodes(node_count));
+    return std::move(program_);
+  }
+
+ private:
+  Result<> parse_nodes(std::size_t node_count) {
     program_.nodes.reserve(node_count);
     for (std::size_t i = 0; i < node_count; ++i) {
       MMH_TRY(parse_node(i + 1 == node_count).in(fmt::format("node {}", i)));
@@ -57,11 +69,9 @@ class Parser {
     for (std::size_t i = 0; i + 1 < node_count; ++i) {
       if (!node_used_[i]) return fail(Errc::corrupt, fmt::format("nothing uses the output of node {}", i));
     }
-    MMH_TRY(parse_streams());
-    return std::move(program_);
+    return {};
   }
 
- private:
   Result<> parse_node(bool last) {
     MMH_LET(const std::uint64_t head, take_varint(in_));
     const std::uint64_t id = head >> 1;
@@ -142,24 +152,27 @@ class Parser {
   Program program_;
 };
 
-Result<Program> parse_frame(const Registry& registry, ByteView frame, std::size_t raw_size) {
+// How many nodes follow the first byte.
+Result<std::size_t> parse_kind(ByteView frame, std::size_t raw_size) {
   if (raw_size > kRawSizeMax) {
     return fail(Errc::limit, fmt::format("a block of {} bytes; {} are allowed", raw_size, kRawSizeMax));
   }
   if (frame.empty()) return fail(Errc::corrupt, "an empty frame");
-  const std::byte kind = frame[0];
-  const ByteView body = frame.subspan(1);
-  if (kind == kKindStored) {
-    if (body.size() != raw_size) {
-      return fail(Errc::corrupt, fmt::format("{} bytes stored for a block of {} bytes", body.size(), raw_size));
-    }
-    return Program{.nodes = {}, .streams = {body}};
-  }
-  const auto node_count = std::to_integer<std::size_t>(kind);
+  const auto node_count = std::to_integer<std::size_t>(frame[0]);
   if (node_count > kNodesMax) {
     return fail(Errc::unsupported, fmt::format("frame kind {} needs a newer reader; update MMH", node_count));
   }
-  return Parser(registry, body, raw_size).parse(node_count);
+  return node_count;
+}
+
+Result<Program> parse_frame(const Registry& registry, ByteView frame, std::size_t raw_size) {
+  MMH_LET(const std::size_t node_count, parse_kind(frame, raw_size));
+  const ByteView body = frame.subspan(1);
+  if (node_count > 0) return Parser(registry, body, raw_size).parse(node_count);
+  if (body.size() != raw_size) {
+    return fail(Errc::corrupt, fmt::format("{} bytes stored for a block of {} bytes", body.size(), raw_size));
+  }
+  return Program{.nodes = {}, .streams = {body}};
 }
 
 }  // namespace
@@ -196,6 +209,16 @@ std::size_t decode_memory_max(const Registry& registry, std::size_t raw_size) {
   std::size_t codec_max = 0;
   for (const Codec* codec : registry.all()) codec_max = std::max(codec_max, codec->decode_memory_max(output_max));
   return output_max + codec_max;
+}
+
+Result<std::vector<CodecId>> frame_codecs(const Registry& registry, ByteView head, std::size_t raw_size) {
+  MMH_LET(const std::size_t node_count, parse_kind(head, raw_size).in("frame"));
+  std::vector<CodecId> codecs;
+  if (node_count == 0) return codecs;
+  MMH_LET(const Program program,
+          Parser(registry, head.subspan(1), raw_size).parse_without_streams(node_count).in("frame"));
+  for (auto node = program.nodes.rbegin(); node != program.nodes.rend(); ++node) codecs.push_back(node->codec->id());
+  return codecs;
 }
 
 Result<std::vector<NodeInfo>> describe_frame(const Registry& registry, ByteView frame, std::size_t raw_size) {

@@ -39,8 +39,8 @@ std::size_t varint_size(std::uint64_t value) {
 
 class Encoder {
  public:
-  Encoder(const Registry& registry, std::size_t raw_size)
-      : registry_(registry), intermediates_max_(intermediates_max(raw_size)) {}
+  Encoder(const Registry& registry, std::size_t raw_size, const CancelFlag* cancel)
+      : registry_(registry), intermediates_max_(intermediates_max(raw_size)), cancel_(cancel) {}
 
   // The node for `plan`, or null where storing `raw` takes no more bytes or the limits of a frame leave no room.
   Result<std::unique_ptr<Node>> encode(const Plan& plan, ByteView raw, std::size_t depth) const {
@@ -58,7 +58,9 @@ class Encoder {
       return fail(Errc::usage, fmt::format("a plan gives {} children to {}, which yields {} streams",
                                            plan.children.size(), codec->name(), codec->stream_count()));
     }
-    MMH_LET(Encoded encoded, codec->encode(raw, plan.options).in(codec->name()));
+    EncodeOptions options = plan.options;
+    options.cancel = cancel_;
+    MMH_LET(Encoded encoded, codec->encode(raw, options).in(codec->name()));
     MMH_CHECK(encoded.streams.size() == codec->stream_count() && encoded.parameters.size() <= kParametersMax);
 
     auto node = std::make_unique<Node>();
@@ -103,6 +105,7 @@ class Encoder {
 
   const Registry& registry_;
   const std::size_t intermediates_max_;
+  const CancelFlag* const cancel_;
 };
 
 // Lays a tree of nodes out as a program, children first.
@@ -156,11 +159,12 @@ std::size_t plan_memory_max(const Registry& registry, const Plan& plan, std::siz
 
 }  // namespace
 
-Result<Buffer> encode_frame(const Registry& registry, const Plan& plan, ByteView raw) {
+Result<Buffer> encode_frame(const Registry& registry, const Plan& plan, ByteView raw, const CancelFlag* cancel) {
   if (raw.size() > kRawSizeMax) {
     return fail(Errc::limit, fmt::format("a block of {} bytes; a frame holds at most {}", raw.size(), kRawSizeMax));
   }
-  MMH_LET(const std::unique_ptr<Node> root, Encoder(registry, raw.size()).encode(plan, raw, 0).in("encode frame"));
+  const Encoder encoder(registry, raw.size(), cancel);
+  MMH_LET(const std::unique_ptr<Node> root, encoder.encode(plan, raw, 0).in("encode frame"));
   if (root == nullptr) return stored_frame(raw);
 
   Writer writer;

@@ -6,8 +6,10 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
+#include "mmh/base/check.h"
 #include "mmh/base/task_pool.h"
 #include "mmh/hash/blake3.h"
 #include "mmh/tree/tar.h"
@@ -32,6 +34,15 @@ struct BlockGroup {
 };
 
 bool ends_extraction(const Error& error) { return error.code == Errc::no_space || error.code == Errc::cancelled; }
+
+ByteView zeros() {
+  static const Buffer buffer = [] {
+    Buffer bytes(kPieceSize);
+    std::ranges::fill(bytes, std::byte{0});
+    return bytes;
+  }();
+  return buffer;
+}
 
 class Extractor {
  public:
@@ -205,15 +216,10 @@ class Extractor {
   Result<> write_extent(const Ahead& item, hash::Blake3& hasher, tree::RestoredFile& file, std::uint64_t offset) {
     const Extent& extent = item.extent;
     if (extent.is_hole()) {
-      static const Buffer zeros = [] {
-        Buffer buffer(kPieceSize);
-        std::ranges::fill(buffer, std::byte{0});
-        return buffer;
-      }();
       for (std::uint64_t left = extent.length; left > 0;) {
         MMH_TRY(check_cancelled(options_.cancel));
         const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceSize));
-        hasher.update(ByteView(zeros).first(part));
+        hasher.update(zeros().first(part));
         left -= part;
       }
       return {};
@@ -297,24 +303,48 @@ class Extractor {
   TaskPool pool_;
 };
 
-}  // namespace
+/// Writes a tar stream in manifest order while other threads decode the blocks that come next.
+class TarExtractor {
+ public:
+  TarExtractor(const Reader& reader, ByteSink& out, const ExtractOptions& options)
+      : reader_(reader), options_(options), tar_(tree::TarWriter::open(out)), pool_(options.threads) {}
 
-Result<ExtractTotals> extract(const Reader& reader, tree::Restorer& restorer, const ExtractOptions& options) {
-  return Extractor(reader, restorer, options).run();
-}
+  Result<ExtractTotals> run() {
+    for (const std::string& prefix : options_.prefixes) {
+      MMH_TRY(reader_.visit(prefix, [&](FileRecord&& record) -> Result<bool> {
+        MMH_TRY(take(std::move(record)));
+        return true;
+      }));
+    }
+    while (!steps_.empty()) MMH_TRY(do_first());
+    MMH_TRY(tar_->finish());
+    return totals_;
+  }
 
-Result<ExtractTotals> write_tar(const Reader& reader, ByteSink& out, const ExtractOptions& options) {
-  const auto tar = tree::TarWriter::open(out);
-  ExtractTotals totals;
-  const auto take = [&](FileRecord&& record) -> Result<bool> {
-    MMH_TRY(check_cancelled(options.cancel));
-    const auto place_of = [&](const tree::Entry& entry) {
-      return options.place ? options.place(entry) : std::optional(entry.path);
-    };
+ private:
+  /// A block that is being decoded, and how many steps wait for it.
+  struct Ahead {
+    std::optional<Result<BlockData>> block;
+    TaskPool::Handle task;
+    std::uint64_t raw_size = 0;
+    std::size_t users = 0;
+  };
+  /// What is to be written next: the header of an entry, a piece of its content, or its end.
+  struct Step {
+    enum class Kind : std::uint8_t { begin, content, end } kind;
+    std::shared_ptr<const FileRecord> record;
+    Extent extent = {};
+  };
+
+  std::optional<std::string> place_of(const tree::Entry& entry) const {
+    return options_.place ? options_.place(entry) : std::optional(entry.path);
+  }
+
+  Result<> take(FileRecord&& record) {
     const std::optional<std::string> path = place_of(record.entry);
-    if (!path) return true;
+    if (!path) return {};
     if (record.entry.type == tree::EntryType::hard_link) {
-      MMH_LET(std::optional<FileRecord> target, reader.find(record.entry.link));
+      MMH_LET(std::optional<FileRecord> target, reader_.find(record.entry.link));
       if (!target) return fail(Errc::corrupt, display_path(*path) + ": is a hard link to what is not in the pack");
       if (const auto target_place = place_of(target->entry)) {
         record.entry.link = *target_place;
@@ -323,20 +353,134 @@ Result<ExtractTotals> write_tar(const Reader& reader, ByteSink& out, const Extra
       }
     }
     record.entry.path = *path;
-    MMH_TRY(tar->begin(record.entry));
-    if (record.entry.type == tree::EntryType::regular) {
-      MMH_TRY(
-          reader.stream_file(record, [&](ByteView content) { return tar->write(content); }).in(display_path(*path)));
-      ++totals.files;
-      totals.bytes += record.entry.size;
-      if (options.progress) options.progress(totals.bytes, totals.files);
+    const auto shared = std::make_shared<const FileRecord>(std::move(record));
+    MMH_TRY(push({Step::Kind::begin, shared}));
+    if (shared->entry.type != tree::EntryType::regular) return {};
+    MMH_TRY(reader_.visit_extents(*shared, 0, [&](std::uint64_t, const Extent& extent) -> Result<bool> {
+      MMH_TRY(push({Step::Kind::content, shared, extent}));
+      return true;
+    }));
+    return push({Step::Kind::end, shared});
+  }
+
+  /// Adds a step; does the first ones where too much would wait.
+  Result<> push(Step step) {
+    constexpr std::size_t kStepsMax = 4096;
+    while (steps_.size() >= kStepsMax) MMH_TRY(do_first());
+    if (step.kind == Step::Kind::content && !step.extent.is_hole()) {
+      const std::uint64_t number = step.extent.block;
+      if (!ahead_.contains(number)) {
+        MMH_LET(const BlockInfo block, reader_.block_info(number));
+        if (block.type != BlockType::data) return fail(misplaced(*step.record));
+        while (!ahead_.empty() && ahead_bytes_ + block.raw_size > options_.memory / 4) MMH_TRY(do_first());
+        schedule(number, block.raw_size);
+      }
+      ++ahead_.at(number)->users;
     }
-    ++totals.entries;
-    return true;
-  };
-  for (const std::string& prefix : options.prefixes) MMH_TRY(reader.visit(prefix, take));
-  MMH_TRY(tar->finish());
-  return totals;
+    steps_.push_back(std::move(step));
+    return {};
+  }
+
+  void schedule(std::uint64_t number, std::uint64_t raw_size) {
+    auto item = std::make_unique<Ahead>();
+    item->raw_size = raw_size;
+    ahead_bytes_ += raw_size;
+    Ahead* const task_item = item.get();
+    item->task = pool_.submit([this, task_item, number] {
+      const auto cancelled = check_cancelled(options_.cancel);
+      task_item->block = cancelled ? reader_.read_block(number) : fail(cancelled.error());
+    });
+    ahead_.emplace(number, std::move(item));
+  }
+
+  Result<> do_first() {
+    MMH_TRY(check_cancelled(options_.cancel));
+    const Step step = std::move(steps_.front());
+    steps_.pop_front();
+    const FileRecord& record = *step.record;
+    switch (step.kind) {
+      case Step::Kind::begin:
+        ++totals_.entries;
+        return tar_->begin(record.entry);
+      case Step::Kind::content:
+        return write_extent(record, step.extent).in(display_path(record.entry.path));
+      case Step::Kind::end:
+        return end_file(record);
+    }
+    MMH_CHECK(false);
+  }
+
+  Result<> write_extent(const FileRecord& record, const Extent& extent) {
+    if (extent.is_hole()) {
+      for (std::uint64_t left = extent.length; left > 0;) {
+        MMH_TRY(check_cancelled(options_.cancel));
+        const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceSize));
+        MMH_TRY(write_piece(zeros().first(part), nullptr));
+        left -= part;
+      }
+      return {};
+    }
+    const auto found = ahead_.find(extent.block);
+    pool_.wait(found->second->task);
+    const Result<BlockData> block = *found->second->block;
+    if (--found->second->users == 0) {
+      ahead_bytes_ -= found->second->raw_size;
+      ahead_.erase(found);
+    }
+    if (!block) return fail(block.error());
+    if (extent.offset > (*block)->size() || extent.length > (*block)->size() - extent.offset) {
+      return fail(misplaced(record));
+    }
+    return write_piece(ByteView(**block).subspan(extent.offset, extent.length), *block);
+  }
+
+  /// The last piece is held back until the whole has matched its hash.
+  Result<> write_piece(ByteView piece, BlockData owner) {
+    hasher_.update(piece);
+    if (!held_.empty()) MMH_TRY(tar_->write(held_));
+    held_ = piece;
+    held_owner_ = std::move(owner);
+    return {};
+  }
+
+  Result<> end_file(const FileRecord& record) {
+    const std::string path = display_path(record.entry.path);
+    if (std::exchange(hasher_, {}).finish() != record.hash) {
+      return fail(Errc::corrupt, path + ": the content does not match its hash");
+    }
+    if (!held_.empty()) MMH_TRY(tar_->write(std::exchange(held_, {})).in(path));
+    held_owner_.reset();
+    ++totals_.files;
+    totals_.bytes += record.entry.size;
+    if (options_.progress) options_.progress(totals_.bytes, totals_.files);
+    return {};
+  }
+
+  static Error misplaced(const FileRecord& record) {
+    return {Errc::corrupt, display_path(record.entry.path) + ": its content is said to lie where there is none"};
+  }
+
+  const Reader& reader_;
+  const ExtractOptions& options_;
+  const std::unique_ptr<tree::TarWriter> tar_;
+  std::deque<Step> steps_;
+  std::map<std::uint64_t, std::unique_ptr<Ahead>> ahead_;
+  std::uint64_t ahead_bytes_ = 0;
+  hash::Blake3 hasher_;
+  ByteView held_;
+  BlockData held_owner_;  // keeps held_ alive
+  ExtractTotals totals_;
+  TaskPool pool_;  // goes first: its tasks use the others
+};
+
+}  // namespace
+
+Result<ExtractTotals> extract(const Reader& reader, tree::Restorer& restorer, const ExtractOptions& options) {
+  return Extractor(reader, restorer, options).run();
+}
+
+Result<ExtractTotals> write_tar(const Reader& reader, ByteSink& out, const ExtractOptions& options) {
+  return TarExtractor(reader, out, options).run();
 }
 
 }  // namespace mmh::pack

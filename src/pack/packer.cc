@@ -675,7 +675,7 @@ class Packer {
     }
     codec::Plan plan = options_.planner->plan(raw, job.content.content, options_.level);
     if (plan.codec == codec::CodecId::zstd && plan.children.empty()) plan.options.dictionary = job.dictionary;
-    auto frame = codec::encode_frame(*options_.registry, plan, raw);
+    auto frame = codec::encode_frame(*options_.registry, plan, raw, options_.cancel);
     if (!frame) {
       job.failure = frame.error();
       return;

@@ -57,6 +57,7 @@ class PackReader final : public Reader {
 
   Result<BlockInfo> block_info(std::uint64_t number) const override;
   Result<Buffer> read_stored(std::uint64_t number) const override;
+  Result<Buffer> peek_stored(std::uint64_t number, std::size_t size) const override;
   Result<BlockData> read_block(std::uint64_t number) const override;
   Result<Buffer> read_block_uncached(std::uint64_t number) const override;
 
@@ -74,6 +75,7 @@ class PackReader final : public Reader {
   void find_end(const BlockHeader& header);
   void warn(std::string_view text);
 
+  Result<Buffer> read_front(const BlockInfo& block, std::uint64_t size, std::string_view place) const;
   Result<Buffer> read_payload(const BlockInfo& block, std::string_view place) const;
   Result<Buffer> decode(const BlockInfo& block, ByteView frame, std::string_view place, bool with_dictionary) const;
   Result<Buffer> read_typed(std::uint64_t number, BlockType type) const;
@@ -269,13 +271,18 @@ Result<BlockInfo> PackReader::block_info(std::uint64_t number) const {
   return (*blocks)[number % kIndexPageEntries];
 }
 
-Result<Buffer> PackReader::read_payload(const BlockInfo& block, std::string_view place) const {
+Result<Buffer> PackReader::read_front(const BlockInfo& block, std::uint64_t size, std::string_view place) const {
   if (block.offset > trailer_offset_ ||
       !range_within(block.offset + kBlockHeaderSize, block.stored_size, trailer_offset_)) {
     return damaged(place, "it is said to end behind the trailer");
   }
-  Buffer payload(block.stored_size);
-  MMH_TRY(source_->read_at(block.offset + kBlockHeaderSize, payload));
+  Buffer front(std::min(size, block.stored_size));
+  MMH_TRY(source_->read_at(block.offset + kBlockHeaderSize, front));
+  return front;
+}
+
+Result<Buffer> PackReader::read_payload(const BlockInfo& block, std::string_view place) const {
+  MMH_LET(Buffer payload, read_front(block, block.stored_size, place));
   if (hash::blake3(payload) != block.hash) return damaged(place, "stored bytes do not match their hash");
   return payload;
 }
@@ -296,6 +303,11 @@ Result<Buffer> PackReader::decode(const BlockInfo& block, ByteView frame, std::s
 Result<Buffer> PackReader::read_stored(std::uint64_t number) const {
   MMH_LET(const BlockInfo block, block_info(number));
   return read_payload(block, block_place(number, block));
+}
+
+Result<Buffer> PackReader::peek_stored(std::uint64_t number, std::size_t size) const {
+  MMH_LET(const BlockInfo block, block_info(number));
+  return read_front(block, size, block_place(number, block));
 }
 
 Result<Buffer> PackReader::read_block_uncached(std::uint64_t number) const {

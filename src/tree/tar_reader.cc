@@ -351,7 +351,7 @@ Result<> TarReaderImpl::parse_record(std::string_view key, std::string_view valu
   const auto take_name = [&](std::optional<std::string>& into) -> Result<> {
     if (value.find('\0') != std::string_view::npos) return refuse();
     into.reset();
-    if (!value.empty()) into = value;  // an empty value takes back an earlier one
+    if (!value.empty()) into.emplace(value);  // an empty value takes back an earlier one
     return {};
   };
   const auto take_count = [&](std::optional<std::uint64_t>& into) -> Result<> {

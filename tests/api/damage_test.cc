@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "api/support.h"
@@ -115,6 +118,33 @@ TEST_F(Damage, UnpackDeliversTheRestAndNamesWhatIsLost) {
   for (const std::string& path : list_tree(temp_ / "out/in")) {
     EXPECT_TRUE(read_file(temp_ / ("out/in/" + path)) == read_file(temp_ / ("in/" + path))) << path;
   }
+}
+
+TEST_F(Damage, ATarStreamNeverHasWrongContent) {
+  const auto opened = Pack::open(temp_ / "t.mmh");
+  ASSERT_OK(opened);
+  const auto tar_of = [&](const Pack& pack) -> Result<Buffer> {
+    const int out = ::open((temp_ / "t.tar").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    auto written = pack.write_tar(out, unpack_options("."));
+    ::close(out);
+    if (!written) return fail(written.error());
+    return read_file(temp_ / "t.tar");
+  };
+  const Buffer right = tar_of(*opened).value();
+  std::size_t refused = 0;
+  for (std::size_t i = 100; i < pack_.size() / 2; i += 31) {
+    Buffer bad = pack_;
+    bad[i] ^= std::byte{4};
+    write_file(temp_ / "bad.mmh", bad);
+    const auto damaged = Pack::open(temp_ / "bad.mmh");
+    if (!damaged) continue;
+    const auto tar = tar_of(*damaged);
+    if (tar && damaged->info().generation == opened->info().generation) {
+      EXPECT_TRUE(*tar == right) << i;
+    }
+    if (!tar) ++refused;
+  }
+  EXPECT_GT(refused, 0u);
 }
 
 }  // namespace

@@ -159,6 +159,30 @@ TEST(RoundTrip, GivesBackATarStream) {
   EXPECT_EQ(compare_trees(temp / "in", temp / "tarred/in", {.xattrs = false}), "");
 }
 
+TEST(RoundTrip, ATarStreamIsTheSameWithAnyThreadsAndMemory) {
+  const TempDir temp;
+  make_tree(temp / "in", {.seed = 22, .entries = 300, .total_bytes_max = 24 << 20});
+  PackOptions packing = pack_options(temp / ".");
+  packing.block_size = 64 << 10;
+  ASSERT_OK(create_pack({"in"}, temp / "t.mmh", packing));
+  std::map<unsigned, Buffer> streams;
+  for (const unsigned threads : {1u, 2u, 7u}) {
+    UnpackOptions options = unpack_options(".", threads);
+    options.memory = kMemoryMin;
+    const auto opened = Pack::open(temp / "t.mmh", options);
+    ASSERT_OK(opened);
+    const int out = ::open((temp / "t.tar").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    const auto summary = opened->write_tar(out, options);
+    ::close(out);
+    ASSERT_OK(summary);
+    EXPECT_EQ(summary->entries, opened->info().entries);
+    EXPECT_EQ(summary->bytes, opened->info().content_bytes);
+    streams[threads] = read_file(temp / "t.tar");
+  }
+  EXPECT_TRUE(streams[1] == streams[2]);
+  EXPECT_TRUE(streams[1] == streams[7]);
+}
+
 TEST(RoundTrip, TakesTheLastOfEqualTarNamesAndLinksThatSortFirst) {
   const TempDir temp;
   fs::create_directory(temp / "one");

@@ -199,6 +199,23 @@ TEST(FullTransfers, StopAtTheEndOfTheFile) {
   EXPECT_EQ(as_text(ByteView(out).first(10)), "0123456789");
 }
 
+TEST(FullTransfers, StopWaitingForAStalledPipeWhenCancelled) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd read_end(real_sys(), ends[0]);
+  const Fd write_end(real_sys(), ends[1]);
+  ASSERT_EQ(::write(write_end.get(), "12", 2), 2);
+  CancelFlag cancel;
+  const std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    cancel.set();
+  });
+  Buffer out(10);
+  const auto got = read_full(real_sys(), read_end.get(), out, &cancel);
+  EXPECT_EQ(got.error, ECANCELED);
+  EXPECT_EQ(errno_error(got.error, "read").code, Errc::cancelled);
+}
+
 TEST(FullTransfers, TellHowFarTheyGotBeforeAnError) {
   const TempDir dir;
   test::write_file(dir / "x", as_bytes("0123456789"));

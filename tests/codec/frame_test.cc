@@ -110,6 +110,22 @@ TEST(Frame, KeepsAStageThatPaysOnlyThroughItsChild) {
   expect_round_trip(plan, raw);
 }
 
+TEST(Frame, NamesItsCodecsByItsBeginningAlone) {
+  const Buffer raw = runs(3000);
+  const Buffer frame = encode(toy_plan(kXor, {toy_plan(kRunLength)}), raw);
+  constexpr std::size_t kProgram = 11;  // the node count; five bytes of run_length; five of xor
+  for (std::size_t size = 0; size <= frame.size(); ++size) {
+    const auto codecs = codec::frame_codecs(toy_registry(), ByteView(frame).first(size), raw.size());
+    if (size < kProgram) {
+      EXPECT_EQ(error_of(codecs), Errc::corrupt) << size;
+    } else {
+      ASSERT_OK(codecs);
+      EXPECT_THAT(*codecs, testing::ElementsAre(kXor, kRunLength)) << size;
+    }
+  }
+  EXPECT_TRUE(codec::frame_codecs(toy_registry(), ByteView(encode({}, raw)).first(1), raw.size()).value().empty());
+}
+
 TEST(Frame, DescribesStoredAsNoNodes) {
   const Buffer raw = random_bytes(50, 3);
   EXPECT_TRUE(describe_frame(toy_registry(), encode({}, raw), raw.size()).value().empty());

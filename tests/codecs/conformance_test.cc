@@ -246,6 +246,16 @@ struct BadOptions {
   codec::CodecId id;
   codec::EncodeOptions options;
 };
+TEST(Lzma, StopsWhenCancelled) {
+  const Buffer raw = make_data(DataKind::text, 100'000);
+  CancelFlag cancel;
+  codec::EncodeOptions options{.level = 6, .cancel = &cancel};
+  const codec::Codec* const lzma = codecs::builtin_registry().find(codec::CodecId::lzma);
+  ASSERT_OK(lzma->encode(raw, options));
+  cancel.set();
+  EXPECT_EQ(error_of(lzma->encode(raw, options)), Errc::cancelled);
+}
+
 class CodecOptions : public testing::TestWithParam<BadOptions> {};
 
 TEST_P(CodecOptions, OutOfRangeIsAUsageError) {

@@ -174,14 +174,16 @@ class Lzma final : public codec::Codec {
     if (ready == LZMA_MEM_ERROR) return no_memory();
     MMH_CHECK(ready == LZMA_OK);
     Buffer coded(coded_bound(raw.size()));
-    Outcome outcome = run(stream.value, raw, coded);
-    while (outcome.code == LZMA_OK && outcome.out_left == 0) {
-      const std::size_t done = coded.size();
-      coded.resize(2 * done);
-      outcome = run(stream.value, raw.last(outcome.in_left), Bytes(coded).subspan(done));
+    std::size_t done = 0;
+    for (Outcome outcome{.code = LZMA_OK, .in_left = raw.size(), .out_left = 0}; outcome.code != LZMA_STREAM_END;) {
+      MMH_TRY(check_cancelled(options.cancel));
+      if (done == coded.size()) coded.resize(2 * done);
+      const Bytes room = Bytes(coded).subspan(done, std::min(kStep, coded.size() - done));
+      outcome = run(stream.value, raw.last(outcome.in_left), room);
+      MMH_CHECK(outcome.code == LZMA_STREAM_END || (outcome.code == LZMA_OK && outcome.out_left == 0));
+      done += room.size() - outcome.out_left;
     }
-    MMH_CHECK(outcome.code == LZMA_STREAM_END);
-    coded.resize(coded.size() - outcome.out_left);
+    coded.resize(done);
     return encoded(std::move(parameters), std::move(coded));
   }
 
@@ -215,6 +217,9 @@ class Lzma final : public codec::Codec {
   }
 
  private:
+  // Coded bytes between two looks at the flag: a few milliseconds' work, but for content that hardly takes any.
+  static constexpr std::size_t kStep = std::size_t{16} << 10;
+
   // LZMA has no stored form, and liblzma states no bound. Each adaptive bit costs at worst some 5 % more than one bit,
   // in data made for it; noise takes less than 1/64 more.
   static std::size_t coded_bound(std::size_t raw_size) { return raw_size + raw_size / 64 + 512; }

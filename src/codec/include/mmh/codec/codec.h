@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mmh/base/bytes.h"
+#include "mmh/base/cancel.h"
 #include "mmh/base/result.h"
 
 namespace mmh::codec {
@@ -55,6 +56,8 @@ struct EncodeOptions {
   /// for text. Requires: lc + lp <= 4.
   int lc = -1, lp = -1, pb = -1;
   std::shared_ptr<const Dictionary> dictionary = nullptr;  ///< zstd only.
+  /// LZMA, which may take seconds for a block: set while it runs, it ends with `cancelled`. May be null.
+  const CancelFlag* cancel = nullptr;
 };
 
 /// What encode() yields: parameters that decode() needs, and the coded streams, each of which another codec may take
@@ -85,7 +88,7 @@ class Codec {
   virtual std::size_t stream_count() const = 0;  ///< Coded streams, fixed for a codec; 1..kCodecStreamsMax.
 
   /// Deterministic. Errors: limit (raw too large for the codec, no memory), usage (options
-  /// out of range).
+  /// out of range), cancelled.
   virtual Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const = 0;
   /// Fills all of `raw`; trusts nothing in `parameters` and `streams`. Memory beyond `raw` is bounded by
   /// decode_memory_max(). Errors: corrupt, unsupported (a dictionary that is not to be had).

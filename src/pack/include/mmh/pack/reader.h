@@ -62,6 +62,8 @@ class Reader {
   /// The payload of a block, verified against the hash in the index. (Its header repeats what the index says and serves
   /// those who have no index: it is not needed here, and damage to it alone costs nobody any content.)
   virtual Result<Buffer> read_stored(std::uint64_t number) const = 0;
+  /// The first bytes of it, at most `size`, without a look at the rest and so not verified: only for what is shown.
+  virtual Result<Buffer> peek_stored(std::uint64_t number, std::size_t size) const = 0;
   /// Decoded bytes, through the cache.
   virtual Result<BlockData> read_block(std::uint64_t number) const = 0;
   /// Decoded bytes, past the cache (a caller that reads each block once).
