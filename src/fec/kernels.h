@@ -29,6 +29,7 @@ struct Sums {
   const std::uint16_t* to;
   const std::uint16_t* inputs;
   const std::uint16_t* code;
+  bool add = false;  ///< Outputs have the sums added to what they are.
 };
 
 /// Target i becomes, or with `add` has added to it, the sum of the source rows whose bits are set in

@@ -39,7 +39,7 @@ void sum(const Sums& sums, std::byte* rows, std::size_t width, const std::byte* 
     std::byte* to = outputs != nullptr ? outputs[i] + at : rows + sums.to[i] * width;
     if (inputs != nullptr && sums.inputs[i] != Sums::kNoInput) {
       std::memcpy(to, inputs[sums.inputs[i]] + at, width);
-    } else {
+    } else if (!sums.add) {
       std::memset(to, 0, width);
     }
     for (std::size_t count = *code++; count > 0; --count) add(to, rows + *code++ * width, width);

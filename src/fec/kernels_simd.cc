@@ -96,7 +96,7 @@ template <std::size_t kWidth>
 void sum_slices(const Sums& sums, std::byte* rows, const std::byte* const* inputs, std::byte* const* outputs,
                 std::size_t at) {
   // Inputs lie far apart, in an order that no processor foresees.
-  constexpr std::size_t kAhead = 12;
+  constexpr std::size_t kAhead = 16;
   const std::uint16_t* code = sums.code;
   for (std::size_t i = 0; i < sums.count; ++i) {
     Slice<kWidth> slice;
@@ -110,6 +110,9 @@ void sum_slices(const Sums& sums, std::byte* rows, const std::byte* const* input
         const std::byte* place = inputs[sums.inputs[i]] + at;
         for (std::size_t v = 0; v < slice.kCount; ++v) slice.v[v] = load(place + v * kVec);
       }
+    }
+    if (sums.add) {
+      for (std::size_t v = 0; v < slice.kCount; ++v) slice.v[v] = load(outputs[i] + at + v * kVec);
     }
     std::size_t count = *code++;
     for (; count >= 2; count -= 2, code += 2) {

@@ -40,8 +40,7 @@ class Elimination {
   explicit Elimination(const RaptorqEquations& equations)
       : equations_(equations),
         columns_(equations.parameters().w),
-        degree_(equations.rows()),
-        sum_(equations.rows()),
+        left_(equations.rows()),
         used_(equations.rows()),
         gone_(columns_) {
     index_columns();
@@ -50,19 +49,19 @@ class Elimination {
   void run() {
     const std::size_t rows = equations_.rows();
     for (std::uint32_t row = 0; row < rows; ++row) {
-      if (degree_[row] == 1) single_.push_back(row);
-      if (degree_[row] == 2) double_.push_back(row);
+      if (left_[row].count == 1) single_.push_back(row);
+      if (left_[row].count == 2) double_.push_back(row);
     }
     std::size_t left = columns_;
     while (left > 0) {
       if (!single_.empty()) {
         const std::uint32_t row = single_.back();
         single_.pop_back();
-        if (degree_[row] != 1) continue;
+        if (left_[row].count != 1) continue;
         used_[row] = true;
         pivot_rows.push_back(row);
-        pivot_columns.push_back(sum_[row]);
-        remove(sum_[row]);
+        pivot_columns.push_back(left_[row].sum);
+        remove(left_[row].sum);
         --left;
       } else {
         const std::size_t before = inactive.size();
@@ -93,8 +92,8 @@ class Elimination {
       for (const std::uint16_t column : equations_[row]) {
         if (column >= columns_) continue;
         rows_[next[column]++] = row;
-        ++degree_[row];
-        sum_[row] ^= column;
+        ++left_[row].count;
+        left_[row].sum ^= column;
       }
     }
   }
@@ -104,9 +103,11 @@ class Elimination {
     gone_[column] = true;
     for (std::uint32_t i = begins_[column]; i < begins_[column + 1]; ++i) {
       const std::uint32_t row = rows_[i];
-      sum_[row] ^= column;
-      if (--degree_[row] == 1) single_.push_back(row);
-      if (degree_[row] == 2) double_.push_back(row);
+      Left& left = left_[row];
+      left.sum ^= column;
+      --left.count;
+      if (left.count == 1) single_.push_back(row);
+      if (left.count == 2) double_.push_back(row);
     }
   }
 
@@ -123,7 +124,7 @@ class Elimination {
   /// Rows with two columns are the edges of a graph; setting one column aside solves all columns connected with it, so
   /// the largest component is worth most (section 5.4.2.2).
   bool inactivate_for_double() {
-    std::erase_if(double_, [&](std::uint32_t row) { return degree_[row] != 2; });
+    std::erase_if(double_, [&](std::uint32_t row) { return left_[row].count != 2; });
     if (double_.empty()) return false;
     parent_.resize(columns_);
     size_.resize(columns_);
@@ -131,7 +132,7 @@ class Elimination {
     for (const std::uint32_t row : double_) {
       const std::uint16_t first = *std::ranges::find_if(
           equations_[row], [&](std::uint16_t column) { return column < columns_ && !gone_[column]; });
-      const auto second = static_cast<std::uint16_t>(sum_[row] ^ first);
+      const auto second = static_cast<std::uint16_t>(left_[row].sum ^ first);
       edges_.emplace_back(first, second);
       for (const std::uint16_t end : {first, second}) {
         parent_[end] = end;
@@ -156,9 +157,9 @@ class Elimination {
   void inactivate_for_least() {
     std::size_t best = equations_.rows();
     for (std::size_t row = 0; row < equations_.rows(); ++row) {
-      if (degree_[row] == 0) continue;
-      if (best == equations_.rows() || degree_[row] < degree_[best] ||
-          (degree_[row] == degree_[best] && equations_[row].size() < equations_[best].size())) {
+      if (left_[row].count == 0) continue;
+      if (best == equations_.rows() || left_[row].count < left_[best].count ||
+          (left_[row].count == left_[best].count && equations_[row].size() < equations_[best].size())) {
         best = row;
       }
     }
@@ -169,16 +170,19 @@ class Elimination {
       return;
     }
     for (const std::uint16_t column : equations_[best]) {
-      if (degree_[best] > 1 && column < columns_ && !gone_[column]) inactivate(column);
+      if (left_[best].count > 1 && column < columns_ && !gone_[column]) inactivate(column);
     }
   }
 
   const RaptorqEquations& equations_;
   std::uint32_t columns_;  ///< Those that are not permanently inactive.
   std::vector<std::uint32_t> begins_;
-  std::vector<std::uint32_t> rows_;    ///< Per column, those it stands in.
-  std::vector<std::uint32_t> degree_;  ///< Per row: columns left in it,
-  std::vector<std::uint16_t> sum_;     ///< and their exclusive or.
+  std::vector<std::uint32_t> rows_;  ///< Per column, those it stands in.
+  struct Left {
+    std::uint16_t count = 0;
+    std::uint16_t sum = 0;
+  };
+  std::vector<Left> left_;  ///< Per row: how many columns are left in it, and their exclusive or.
   std::vector<bool> used_;
   std::vector<bool> gone_;
   std::vector<std::uint32_t> single_;  ///< Rows that came to have one column; may have fewer by now.
