@@ -22,6 +22,7 @@ const codec::Registry& builtin_registry() {
       &transpose_codec(),
       &branch_x86_codec(),
       &branch_arm64_codec(),
+      &rans_codec(),
   });
   return registry;
 }

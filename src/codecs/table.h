@@ -14,5 +14,6 @@ const codec::Codec& delta_codec();
 const codec::Codec& transpose_codec();
 const codec::Codec& branch_x86_codec();
 const codec::Codec& branch_arm64_codec();
+const codec::Codec& rans_codec();
 
 }  // namespace mmh::codecs

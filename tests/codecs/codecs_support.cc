@@ -61,6 +61,9 @@ std::vector<Variant> make_variants() {
   for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 12u, 16u, 31u, 64u}) {
     all.push_back({"transpose_" + std::to_string(width), CodecId::transpose, EncodeOptions{.width = width}});
   }
+  all.push_back({"rans", CodecId::rans, {}});
+  all.push_back({"rans_section_12", CodecId::rans, {.window_log = 12}});
+  all.push_back({"rans_section_16", CodecId::rans, {.window_log = 16}});
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});

@@ -228,10 +228,11 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
     found.emplace_back(static_cast<unsigned>(codec->id()), codec->name());
     EXPECT_FALSE(codec->purpose().empty());
   }
-  EXPECT_THAT(found, testing::ElementsAre(testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
-                                          testing::Pair(4, "lzma"), testing::Pair(5, "deflate"),
-                                          testing::Pair(16, "delta"), testing::Pair(17, "transpose"),
-                                          testing::Pair(18, "branch_x86"), testing::Pair(19, "branch_arm64")));
+  EXPECT_THAT(found,
+              testing::ElementsAre(testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
+                                   testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
+                                   testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"),
+                                   testing::Pair(19, "branch_arm64"), testing::Pair(20, "rans")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -290,6 +291,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"delta_phase_high", codec::CodecId::delta, {.width = 2, .integers = true, .phase = 2}},
         BadOptions{"branch_arm64_phase", codec::CodecId::branch_arm64, {.phase = 4}},
         BadOptions{"branch_x86_phase", codec::CodecId::branch_x86, {.phase = 1}},
+        BadOptions{"rans_section_low", codec::CodecId::rans, {.window_log = 11}},
+        BadOptions{"rans_section_high", codec::CodecId::rans, {.window_log = 21}},
         BadOptions{"transpose_width_low", codec::CodecId::transpose, {.width = 1}},
         BadOptions{"transpose_width_high", codec::CodecId::transpose, {.width = 65}}),
     [](const auto& param_info) { return param_info.param.name; });

@@ -25,6 +25,7 @@ enum class CodecId : std::uint32_t {
   transpose = 17,
   branch_x86 = 18,
   branch_arm64 = 19,
+  rans = 20,
 };
 
 /// Bytes that many frames share, named by the number of the block that holds them.

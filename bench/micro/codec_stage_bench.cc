@@ -1,0 +1,144 @@
+// The stages of tensors and columns, one by one, over data like what they are for: each alone, without a frame.
+// Figures are bytes of the raw side per second; `bits` is what an input byte shrinks to.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "mmh/codec/codec.h"
+#include "mmh/codecs/builtin.h"
+
+namespace mmh {
+namespace {
+
+using codec::CodecId;
+using codec::EncodeOptions;
+
+constexpr std::size_t kSize = std::size_t{4} << 20;
+
+// splitmix64.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+  }
+  double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+  double normal() { return std::sqrt(-2 * std::log(1 - uniform())) * std::cos(2 * std::numbers::pi * uniform()); }
+
+ private:
+  std::uint64_t state_;
+};
+
+struct Data {
+  std::string name;
+  Buffer bytes;
+};
+
+// Weights of a layer: normal, 32-bit floats.
+Buffer weights32() {
+  Buffer bytes(kSize);
+  Random random(1);
+  for (std::size_t i = 0; i < kSize; i += 4)
+    store_le(Bytes(bytes).subspan(i), static_cast<float>(0.02 * random.normal()));
+  return bytes;
+}
+
+Buffer weights16(const Buffer& wide) {
+  Buffer bytes;
+  for (std::size_t i = 0; i < wide.size(); i += 4) bytes.insert(bytes.end(), {wide[i + 2], wide[i + 3]});
+  return bytes;
+}
+
+// The exponent of each, without the sign.
+Buffer exponents(const Buffer& wide) {
+  Buffer bytes;
+  for (std::size_t i = 0; i < wide.size(); i += 4) {
+    bytes.push_back(wide[i + 3] << 1 | wide[i + 2] >> 7);
+  }
+  return bytes;
+}
+
+// Bytes as frequent as letters in English.
+Buffer letters() {
+  constexpr std::string_view kLetters =
+      "      eeeeeetttttaaaaooooiiiinnnnssshhhrrrrddllluuccmmwffggyppbbvk,.\nTAISqxjz0123456789ABCDEFGHLMNOPRW-'\"()";
+  Buffer bytes(kSize);
+  Random random(2);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(kLetters[random.next() % kLetters.size()]);
+  return bytes;
+}
+
+const std::vector<Data>& data_kinds() {
+  static const std::vector<Data> kinds = [] {
+    const Buffer wide = weights32();
+    std::vector<Data> all;
+    all.push_back({"exponents", exponents(wide)});
+    all.push_back({"letters", letters()});
+    all.push_back({"bf16", weights16(wide)});
+    all.push_back({"fp32", wide});
+    return all;
+  }();
+  return kinds;
+}
+
+struct Stage {
+  std::string name;
+  CodecId id;
+  EncodeOptions options;
+  std::vector<std::string> data;
+};
+
+const std::vector<Stage>& stages() {
+  static const std::vector<Stage> all = {
+      {"rans", CodecId::rans, {}, {"exponents", "letters"}},
+  };
+  return all;
+}
+
+Result<> decode_into(const codec::Codec& codec, const codec::Encoded& encoded, Bytes raw) {
+  const std::vector<ByteView> streams(encoded.streams.begin(), encoded.streams.end());
+  return codec.decode(encoded.parameters, streams, raw, {});
+}
+
+void run(benchmark::State& state, const Stage& stage, const Data& data, bool encodes) {
+  const codec::Codec& codec = *codecs::builtin_registry().find(stage.id);
+  codec::Encoded encoded = codec.encode(data.bytes, stage.options).value();
+  Buffer back(data.bytes.size());
+  if (!decode_into(codec, encoded, back) || back != data.bytes) return state.SkipWithError("wrong bytes");
+  std::size_t coded = encoded.parameters.size();
+  for (const Buffer& stream : encoded.streams) coded += stream.size();
+  for (auto _ : state) {
+    if (encodes) {
+      encoded = codec.encode(data.bytes, stage.options).value();
+      benchmark::DoNotOptimize(encoded.streams.data());
+    } else {
+      benchmark::DoNotOptimize(decode_into(codec, encoded, back).has_value());
+    }
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(data.bytes.size()));
+  state.counters["bits"] = 8 * static_cast<double>(coded) / static_cast<double>(data.bytes.size());
+}
+
+const bool registered = [] {
+  for (const Stage& stage : stages()) {
+    for (const Data& data : data_kinds()) {
+      if (std::ranges::find(stage.data, data.name) == stage.data.end()) continue;
+      for (const bool encodes : {true, false}) {
+        benchmark::RegisterBenchmark(
+            ((encodes ? "encode/" : "decode/") + stage.name + "/" + data.name).c_str(),
+            [&stage, &data, encodes](benchmark::State& state) { run(state, stage, data, encodes); });
+      }
+    }
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace mmh

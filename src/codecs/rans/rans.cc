@@ -1,0 +1,631 @@
+// rANS, after J. Duda, "Asymmetric numeral systems", arXiv:1311.2540, and F. Giesen, "Interleaved entropy coders",
+// arXiv:1402.3392. Format: spec.md.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <optional>
+
+#include "../common.h"
+#include "../table.h"
+#include "mmh/base/varint.h"
+#include "rans_kernels.h"
+
+namespace mmh::codecs {
+namespace {
+
+using codec::DecodeContext;
+using codec::Encoded;
+using codec::EncodeOptions;
+using namespace rans;
+
+constexpr unsigned kSectionLogMin = 12;
+constexpr unsigned kSectionLogMax = 20;
+constexpr unsigned kSectionLogDefault = 18;
+constexpr std::size_t kFewLanes = 4;           // of short sections, where the states of many would weigh
+constexpr std::size_t kFewLanesSize = 16'384;  // sections below this have few lanes
+constexpr std::size_t kSampledSize = 32'768;   // sections from this on have their counts from every fourth piece
+constexpr std::size_t kPiece = 64;
+constexpr std::size_t kPieceStep = 4;
+constexpr std::size_t kTablesMax = 255;
+constexpr std::size_t kTablesTried = 4;     // the latest tables that a section may do with
+constexpr std::size_t kTableSizeMax = 640;  // bytes, above what any table takes
+
+enum SectionKind : std::uint64_t { kStored = 0, kOneSymbol = 1, kTwoSymbols = 2, kFirstTable = 3 };
+
+using Frequencies = std::array<std::uint16_t, kSymbols>;
+
+std::size_t lanes_of(std::size_t size) { return size < kFewLanesSize ? kFewLanes : kLanes; }
+
+// ---- costs
+
+constexpr unsigned kCostLog = 16;  // costs are in units of 2^-16 bits
+
+// -log2(frequency / 4096), in integers: the mantissa is squared once for each bit of the result.
+constexpr std::array<std::uint32_t, kTotal + 1> kCosts = [] {
+  std::array<std::uint32_t, kTotal + 1> costs{};
+  costs[0] = 64U << kCostLog;  // what no symbol may cost
+  for (std::uint32_t frequency = 1; frequency <= kTotal; ++frequency) {
+    const auto whole = static_cast<unsigned>(std::bit_width(frequency)) - 1;
+    std::uint64_t mantissa = std::uint64_t{frequency} << (31 - whole);  // in [2^31, 2^32)
+    std::uint32_t fraction = 0;
+    for (unsigned bit = 0; bit < kCostLog; ++bit) {
+      mantissa = mantissa * mantissa >> 31;
+      fraction <<= 1;
+      if (mantissa >> 32 != 0) {
+        mantissa >>= 1;
+        fraction |= 1;
+      }
+    }
+    costs[frequency] = (kTotalLog << kCostLog) - ((whole << kCostLog) + fraction);
+  }
+  return costs;
+}();
+
+/// In bits; nothing where a symbol that occurs has no frequency.
+std::optional<std::uint64_t> cost_with(const Histogram& histogram, const Frequencies& frequencies) {
+  std::uint64_t cost = 0;
+  for (std::size_t s = 0; s < kSymbols; ++s) {
+    if (histogram[s] == 0) continue;
+    if (frequencies[s] == 0) return std::nullopt;
+    cost += std::uint64_t{histogram[s]} * kCosts[frequencies[s]];
+  }
+  return cost >> kCostLog;
+}
+
+// ---- tables
+
+// Counts scaled to a sum of 4096, none that occurs to 0; what rounding leaves over goes where it saves most.
+// Requires: at least two symbols occur.
+Frequencies normalise(const Histogram& histogram) {
+  std::uint64_t total = 0;
+  for (const std::uint32_t count : histogram) total += count;
+  Frequencies frequencies{};
+  std::int64_t left = kTotal;
+  for (std::size_t s = 0; s < kSymbols; ++s) {
+    if (histogram[s] == 0) continue;
+    frequencies[s] = static_cast<std::uint16_t>(std::max<std::uint64_t>(
+        1, std::min<std::uint64_t>(kTotal - 1, (std::uint64_t{histogram[s]} * kTotal + total / 2) / total)));
+    left -= frequencies[s];
+  }
+  while (left != 0) {
+    // What one more saves or one less costs, times the count: steps of several where much is left.
+    const bool add = left > 0;
+    const auto step = static_cast<std::uint16_t>(std::max<std::int64_t>(1, std::abs(left) / 8));
+    std::size_t best = kSymbols;
+    std::uint64_t best_value = 0;
+    std::uint16_t best_step = 0;
+    for (std::size_t s = 0; s < kSymbols; ++s) {
+      const std::uint16_t frequency = frequencies[s];
+      if (frequency == 0) continue;
+      const std::uint16_t room =
+          add ? static_cast<std::uint16_t>(kTotal - 1 - frequency) : static_cast<std::uint16_t>(frequency - 1);
+      const std::uint16_t taken = std::min(step, room);
+      if (taken == 0) continue;
+      const std::uint32_t before = kCosts[frequency];
+      const std::uint32_t after =
+          kCosts[add ? static_cast<std::size_t>(frequency + taken) : static_cast<std::size_t>(frequency - taken)];
+      const std::uint64_t value = std::uint64_t{histogram[s]} * (add ? before - after : after - before) / taken;
+      if (best == kSymbols || (add ? value > best_value : value < best_value)) {
+        best = s;
+        best_value = value;
+        best_step = taken;
+      }
+    }
+    const auto change = static_cast<std::uint16_t>(std::min<std::int64_t>(best_step, std::abs(left)));
+    frequencies[best] = static_cast<std::uint16_t>(add ? frequencies[best] + change : frequencies[best] - change);
+    left += add ? -static_cast<std::int64_t>(change) : static_cast<std::int64_t>(change);
+  }
+  return frequencies;
+}
+
+class BitWriter {
+ public:
+  explicit BitWriter(Buffer& out) : out_(out) {}
+  void put(std::uint32_t value, unsigned bits) {
+    held_ |= std::uint64_t{value} << held_bits_;
+    for (held_bits_ += bits; held_bits_ >= 8; held_bits_ -= 8, held_ >>= 8) {
+      out_.push_back(static_cast<std::byte>(held_));
+    }
+  }
+  void flush() {
+    if (held_bits_ > 0) put(0, 8 - held_bits_);
+  }
+
+ private:
+  Buffer& out_;
+  std::uint64_t held_ = 0;
+  unsigned held_bits_ = 0;
+};
+
+class BitReader {
+ public:
+  explicit BitReader(ByteView& in) : in_(in) {}
+  Result<std::uint32_t> take(unsigned bits) {
+    while (held_bits_ < bits) {
+      if (in_.empty()) return fail(Errc::corrupt, "rans: a table is cut short");
+      held_ |= std::to_integer<std::uint32_t>(in_[0]) << held_bits_;
+      held_bits_ += 8;
+      in_ = in_.subspan(1);
+    }
+    const std::uint32_t value = held_ & ((1U << bits) - 1);
+    held_ >>= bits;
+    held_bits_ -= bits;
+    return value;
+  }
+  /// The bits up to the next whole byte, which must be 0.
+  Result<> finish() {
+    if (held_ != 0) return fail(Errc::corrupt, "rans: bits behind a table");
+    return {};
+  }
+
+ private:
+  ByteView& in_;
+  std::uint32_t held_ = 0;
+  unsigned held_bits_ = 0;
+};
+
+struct ZeroRun {
+  std::uint32_t least;
+  unsigned bits;
+};
+constexpr std::uint32_t kZeroRunClass = 12;  // classes below are numbers of bits of a frequency behind its highest
+constexpr std::array<ZeroRun, 4> kZeroRuns = {{{1, 0}, {2, 2}, {6, 4}, {22, 8}}};
+
+void write_table(const Frequencies& frequencies, Buffer& out) {
+  BitWriter bits(out);
+  std::size_t s = 0;
+  while (frequencies[s] == 0) ++s;
+  bits.put(static_cast<std::uint32_t>(s), 8);
+  for (std::uint32_t left = kTotal; left > 0;) {
+    if (frequencies[s] != 0) {
+      const auto extra = static_cast<unsigned>(std::bit_width(frequencies[s])) - 1;
+      bits.put(extra, 4);
+      bits.put(frequencies[s] - (1U << extra), extra);
+      left -= frequencies[s++];
+      continue;
+    }
+    std::size_t end = s;
+    while (frequencies[end] == 0) ++end;
+    std::size_t run = kZeroRuns.size() - 1;
+    while (kZeroRuns[run].least > end - s) --run;
+    const auto extra = std::min<std::uint32_t>(static_cast<std::uint32_t>(end - s) - kZeroRuns[run].least,
+                                               (1U << kZeroRuns[run].bits) - 1);
+    bits.put(kZeroRunClass + static_cast<std::uint32_t>(run), 4);
+    bits.put(extra, kZeroRuns[run].bits);
+    s += kZeroRuns[run].least + extra;
+  }
+  bits.flush();
+}
+
+Result<Frequencies> read_table(ByteView& in) {
+  BitReader bits(in);
+  Frequencies frequencies{};
+  MMH_LET(std::size_t s, bits.take(8));
+  std::size_t symbols = 0;
+  for (std::uint32_t left = kTotal; left > 0;) {
+    MMH_LET(const std::uint32_t kind, bits.take(4));
+    if (kind >= kZeroRunClass) {
+      const ZeroRun& run = kZeroRuns[kind - kZeroRunClass];
+      MMH_LET(const std::uint32_t extra, bits.take(run.bits));
+      s += run.least + extra;
+      continue;
+    }
+    MMH_LET(const std::uint32_t extra, bits.take(kind));
+    const std::uint32_t frequency = (1U << kind) + extra;
+    if (s >= kSymbols || frequency > left) return fail(Errc::corrupt, "rans: a table does not add up");
+    frequencies[s++] = static_cast<std::uint16_t>(frequency);
+    left -= frequency;
+    ++symbols;
+  }
+  if (symbols < 2) return fail(Errc::corrupt, "rans: a table of one symbol");
+  MMH_TRY(bits.finish());
+  return frequencies;
+}
+
+void fill(const Frequencies& frequencies, EncodeTable& table) {
+  std::uint32_t start = 0;
+  for (std::size_t s = 0; s < kSymbols; ++s) {
+    table.entries[s] = 0;
+    const std::uint32_t frequency = frequencies[s];
+    if (frequency == 0) continue;
+    const unsigned shift = 31 + static_cast<unsigned>(std::bit_width(frequency - 1));
+    const std::uint64_t reciprocal = ((std::uint64_t{1} << shift) + frequency - 1) / frequency;
+    table.entries[s] =
+        reciprocal | std::uint64_t{frequency} << 32 | std::uint64_t{start} << 44 | std::uint64_t{shift} << 56;
+    start += frequency;
+  }
+}
+
+void fill(const Frequencies& frequencies, DecodeTable& table) {
+  std::uint32_t* out = table.entries.data();
+  for (std::uint32_t s = 0; s < kSymbols; ++s) {
+    const std::uint32_t frequency = frequencies[s];
+    for (std::uint32_t offset = 0; offset < frequency; ++offset) *out++ = s | offset << 8 | frequency << 20;
+  }
+}
+
+// ---- sections
+
+// Counts of a sample, but of every symbol that occurs at least once: cheap, and good for a table.
+Histogram count_section(const Kernels& kernels, const std::uint8_t* symbols, std::size_t size) {
+  Histogram histogram{};
+  if (size < kSampledSize) {
+    count(symbols, size, histogram);
+    return histogram;
+  }
+  std::array<std::uint8_t, kSampledSize / kPieceStep> sample;
+  for (std::size_t begin = 0; begin < size;) {
+    std::size_t filled = 0;
+    for (; filled < sample.size() && begin + kPiece * kPieceStep <= size; begin += kPiece * kPieceStep) {
+      // Which piece of four: not always the same, for data may have rows.
+      const std::size_t group = begin / (kPiece * kPieceStep);
+      const std::size_t piece = (group ^ group >> 2 ^ group >> 5) % kPieceStep;
+      std::memcpy(sample.data() + filled, symbols + begin + piece * kPiece, kPiece);
+      filled += kPiece;
+    }
+    count(sample.data(), filled, histogram);
+    if (begin + kPiece * kPieceStep > size) break;
+  }
+  SymbolSet set{};
+  for (std::size_t s = 0; s < kSymbols; ++s) {
+    if (histogram[s] != 0) set[set_byte(s)] |= set_bit(s);
+    histogram[s] *= kPieceStep;
+  }
+  kernels.count_others(symbols, size, set, histogram);
+  return histogram;
+}
+
+// Words, then the states.
+void encode_section(const Kernels& kernels, const EncodeTable& table, const std::uint8_t* symbols, std::size_t size,
+                    Buffer& out) {
+  const std::size_t lanes = lanes_of(size);
+  const std::size_t before = out.size();
+  out.resize(before + kWordSize * size + kLanes + sizeof(States));
+  std::uint8_t* words = u8(Bytes(out)) + before;
+  States states;
+  states.fill(kStateMin);
+  const std::size_t whole = size / lanes * lanes;
+  for (std::size_t i = whole; i < size; ++i)
+    states[i - whole] = put(states[i - whole], table.entries[symbols[i]], words);
+  if (lanes == kLanes) {
+    words = kernels.encode(table, states, symbols, size / kLanes, words);
+  } else {
+    for (std::size_t begin = whole; begin > 0;) {
+      begin -= kFewLanes;
+      for (std::size_t lane = 0; lane < kFewLanes; ++lane) {
+        states[lane] = put(states[lane], table.entries[symbols[begin + lane]], words);
+      }
+    }
+  }
+  std::memcpy(words, states.data(), lanes * sizeof states[0]);
+  out.resize(static_cast<std::size_t>(words - u8(Bytes(out))) + lanes * sizeof states[0]);
+}
+
+// Whatever the kernel left: the last rounds, and the lanes of the one that is not whole.
+Result<> finish_section(Section& section, std::size_t lanes, std::size_t last_lanes) {
+  const auto take_lane = [&](std::size_t lane) {
+    std::uint32_t& state = section.states[lane];
+    const std::uint32_t entry = section.table->entries[state & (kTotal - 1)];
+    section.symbols[lane] = static_cast<std::uint8_t>(entry);
+    state = take(state, entry);
+    if (state >= kStateMin) return true;
+    if (section.end - section.begin < static_cast<std::ptrdiff_t>(kWordSize)) return false;
+    refill(state, section.end);
+    return true;
+  };
+  bool sound = true;
+  for (; section.rounds > 0 && sound; --section.rounds) {
+    for (std::size_t lane = lanes; lane-- > 0 && sound;) sound = take_lane(lane);
+    section.symbols += lanes;
+  }
+  for (std::size_t lane = last_lanes; lane-- > 0 && sound;) sound = take_lane(lane);
+  const auto states = std::span(section.states).first(lanes);
+  if (!sound || section.end != section.begin ||
+      std::ranges::any_of(states, [](std::uint32_t state) { return state != kStateMin; })) {
+    return fail(Errc::corrupt, "rans: a section is damaged");
+  }
+  return {};
+}
+
+class Encoder {
+ public:
+  Encoder(ByteView raw, std::size_t section_size) : raw_(raw), section_size_(section_size) {}
+
+  Buffer run() {
+    payload_.reserve(raw_.size() + kWordSize * section_size_ + kLanes + sizeof(States));
+    for (std::size_t begin = 0; begin < raw_.size(); begin += section_size_) {
+      section(raw_.subspan(begin, std::min(section_size_, raw_.size() - begin)));
+    }
+    Buffer out;
+    out.reserve(payload_.size() + directory_.size() + written_tables_.size() + 12);
+    put_varint(out, raw_.size());
+    put_varint(out, tables_.size());
+    append(out, written_tables_);
+    append(out, directory_);
+    append(out, payload_);
+    return out;
+  }
+
+ private:
+  void section(ByteView raw) {
+    const std::uint8_t* const symbols = u8(raw);
+    const Histogram histogram = count_section(kernels_, symbols, raw.size());
+    const std::size_t kinds = kSymbols - static_cast<std::size_t>(std::ranges::count(histogram, 0U));
+    if (kinds == 1) {
+      put_varint(directory_, kOneSymbol);
+      payload_.push_back(raw[0]);
+      return;
+    }
+    if (kinds > 2 || !two_symbols(raw, histogram)) coded(raw, histogram);
+  }
+
+  // A bitmap, unless one of the two is so rare that a table does better by far.
+  bool two_symbols(ByteView raw, const Histogram& histogram) {
+    const std::optional<std::uint64_t> cost = cost_with(histogram, normalise(histogram));
+    if (*cost < raw.size() - raw.size() / 8) return false;
+    std::size_t low = 0;
+    while (histogram[low] == 0) ++low;
+    std::size_t high = low + 1;
+    while (histogram[high] == 0) ++high;
+    put_varint(directory_, kTwoSymbols);
+    payload_.push_back(static_cast<std::byte>(low));
+    payload_.push_back(static_cast<std::byte>(high));
+    for (std::size_t i = 0; i < raw.size(); i += 8) {
+      unsigned bits = 0;
+      for (std::size_t k = 0; k < std::min<std::size_t>(8, raw.size() - i); ++k) {
+        bits |= raw[i + k] == static_cast<std::byte>(high) ? 1U << k : 0U;
+      }
+      payload_.push_back(static_cast<std::byte>(bits));
+    }
+    return true;
+  }
+
+  void stored(ByteView raw) {
+    put_varint(directory_, kStored);
+    append(payload_, raw);
+  }
+
+  void coded(ByteView raw, const Histogram& histogram) {
+    const Frequencies own = normalise(histogram);
+    Buffer own_written;
+    write_table(own, own_written);
+    const std::uint64_t own_cost = *cost_with(histogram, own);
+    std::uint64_t best_cost = tables_.size() < kTablesMax ? own_cost + 8 * own_written.size() : ~std::uint64_t{0};
+    std::size_t best = tables_.size();
+    for (std::size_t tried = 0; tried < std::min(kTablesTried, tables_.size()); ++tried) {
+      const std::size_t number = tables_.size() - 1 - tried;
+      const std::optional<std::uint64_t> cost = cost_with(histogram, tables_[number]);
+      if (cost && *cost < best_cost) {
+        best_cost = *cost;
+        best = number;
+      }
+    }
+    const std::size_t lanes = lanes_of(raw.size());
+    const std::uint64_t coded_size = best_cost / 8 + lanes * sizeof(std::uint32_t);
+    // Less than 1/64 saved is not worth its decoding.
+    if (best_cost == ~std::uint64_t{0} || coded_size > raw.size() - raw.size() / 64) return stored(raw);
+    const std::size_t before = payload_.size();
+    if (filled_ != best) fill(best == tables_.size() ? own : tables_[best], table_);
+    encode_section(kernels_, table_, u8(raw), raw.size(), payload_);
+    const std::size_t size = payload_.size() - before;
+    if (size >= raw.size()) {
+      filled_ = kTablesMax;
+      payload_.resize(before);
+      return stored(raw);
+    }
+    filled_ = best;
+    if (best == tables_.size()) {
+      tables_.push_back(own);
+      append(written_tables_, own_written);
+    }
+    put_varint(directory_, kFirstTable + best);
+    put_varint(directory_, size);
+  }
+
+  const ByteView raw_;
+  const std::size_t section_size_;
+  const Kernels& kernels_ = *best_kernels();
+  Buffer payload_;
+  Buffer directory_;
+  Buffer written_tables_;
+  std::vector<Frequencies> tables_;
+  std::size_t filled_ = kTablesMax;  // the number of the table that table_ holds
+  EncodeTable table_;
+};
+
+class Decoder {
+ public:
+  Decoder(ByteView in, Bytes raw, std::size_t section_size) : in_(in), raw_(raw), section_size_(section_size) {}
+
+  Result<> run() {
+    MMH_TRY(read_head());
+    const std::size_t sections = raw_.size() / section_size_ + (raw_.size() % section_size_ != 0 ? 1 : 0);
+    // Two sections are decoded at a time; the first waits here for the second.
+    Pending waiting[2];
+    std::size_t count = 0;
+    ByteView directory = in_;
+    MMH_TRY(skip_directory(sections));
+    for (std::size_t i = 0; i < sections; ++i) {
+      const Bytes raw = raw_.subspan(i * section_size_, std::min(section_size_, raw_.size() - i * section_size_));
+      MMH_LET(const std::uint64_t kind, take_varint(directory));
+      if (kind < kFirstTable) {
+        decode_plain(kind, raw);
+        continue;
+      }
+      MMH_LET(const std::uint64_t size, take_varint(directory));
+      MMH_TRY(begin_section(static_cast<std::size_t>(kind - kFirstTable), static_cast<std::size_t>(size), raw,
+                            waiting[count], count));
+      if (++count == 2) {
+        if (waiting[0].lanes == kLanes && waiting[1].lanes == kLanes) {
+          kernels_.decode_two(waiting[0].section, waiting[1].section);
+        }
+        for (Pending& pending : waiting) MMH_TRY(finish(pending));
+        count = 0;
+      }
+    }
+    if (count == 1) MMH_TRY(finish(waiting[0]));
+    return {};
+  }
+
+ private:
+  struct Pending {
+    Section section;
+    std::size_t lanes;
+    std::size_t last_lanes;
+  };
+
+  Result<> read_head() {
+    MMH_LET(const std::uint64_t raw_size, take_varint(in_));
+    if (raw_size != raw_.size()) {
+      return fail(Errc::corrupt, fmt::format("rans: a stream of {} bytes for {}", raw_size, raw_.size()));
+    }
+    MMH_LET(const std::uint64_t count, take_varint(in_));
+    if (count > kTablesMax || count > in_.size()) return fail(Errc::corrupt, fmt::format("rans: {} tables", count));
+    tables_.reserve(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      MMH_LET(tables_.emplace_back(), read_table(in_));
+    }
+    return {};
+  }
+
+  // Leaves in_ at the payload, whose size must be what the sections take.
+  Result<> skip_directory(std::size_t sections) {
+    std::uint64_t needed = 0;
+    for (std::size_t i = 0; i < sections; ++i) {
+      const std::size_t raw_size = std::min(section_size_, raw_.size() - i * section_size_);
+      MMH_LET(const std::uint64_t kind, take_varint(in_));
+      std::uint64_t size = 0;
+      switch (kind) {
+        case kStored:
+          size = raw_size;
+          break;
+        case kOneSymbol:
+          size = 1;
+          break;
+        case kTwoSymbols:
+          size = 2 + (raw_size + 7) / 8;
+          break;
+        default: {
+          MMH_LET(size, take_varint(in_));
+          const std::size_t states = lanes_of(raw_size) * sizeof(std::uint32_t);
+          if (kind - kFirstTable >= tables_.size() || size < states || size >= raw_size ||
+              (size - states) % kWordSize != 0) {
+            return fail(Errc::corrupt, fmt::format("rans: section {} is impossible", i));
+          }
+        }
+      }
+      needed += size;  // every one is below 2^20, and so are the sections
+    }
+    if (needed != in_.size()) {
+      return fail(Errc::corrupt, fmt::format("rans: {} bytes of sections that take {}", in_.size(), needed));
+    }
+    return {};
+  }
+
+  ByteView take(std::size_t size) {
+    const ByteView taken = in_.first(size);
+    in_ = in_.subspan(size);
+    return taken;
+  }
+
+  void decode_plain(std::uint64_t kind, Bytes raw) {
+    if (kind == kStored) {
+      std::ranges::copy(take(raw.size()), raw.begin());
+      return;
+    }
+    if (kind == kOneSymbol) {
+      std::ranges::fill(raw, take(1)[0]);
+      return;
+    }
+    const ByteView pair = take(2);
+    const ByteView bits = take((raw.size() + 7) / 8);
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      raw[i] = pair[std::to_integer<unsigned>(bits[i / 8]) >> i % 8 & 1];
+    }
+  }
+
+  Result<> begin_section(std::size_t number, std::size_t size, Bytes raw, Pending& pending, std::size_t slot) {
+    if (filled_[slot] != number) {
+      fill(tables_[number], decode_tables_[slot]);
+      filled_[slot] = number;
+    }
+    const ByteView coded = take(size);
+    pending.lanes = lanes_of(raw.size());
+    pending.last_lanes = raw.size() % pending.lanes;
+    Section& section = pending.section;
+    const std::size_t words_size = size - pending.lanes * sizeof(std::uint32_t);
+    section.table = &decode_tables_[slot];
+    section.begin = u8(coded);
+    section.end = section.begin + words_size;
+    section.symbols = u8(raw);
+    section.rounds = raw.size() / pending.lanes;
+    std::memcpy(section.states.data(), section.end, pending.lanes * sizeof(std::uint32_t));
+    for (const std::uint32_t state : std::span(section.states).first(pending.lanes)) {
+      if (state < kStateMin || state >> 31 != 0) return fail(Errc::corrupt, "rans: an impossible state");
+    }
+    return {};
+  }
+
+  Result<> finish(Pending& pending) {
+    if (pending.lanes == kLanes) kernels_.decode(pending.section);
+    return finish_section(pending.section, pending.lanes, pending.last_lanes);
+  }
+
+  ByteView in_;
+  const Bytes raw_;
+  const std::size_t section_size_;
+  const Kernels& kernels_ = *best_kernels();
+  std::vector<Frequencies> tables_;
+  std::array<std::size_t, 2> filled_ = {kTablesMax, kTablesMax};
+  std::array<DecodeTable, 2> decode_tables_;
+};
+
+class Rans final : public codec::Codec {
+ public:
+  codec::CodecId id() const override { return codec::CodecId::rans; }
+  std::string_view name() const override { return "rans"; }
+  std::string_view purpose() const override { return "entropy coder: bytes that are not equally frequent, one by one"; }
+  std::size_t stream_count() const override { return 1; }
+
+  Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
+    const unsigned log = options.window_log == 0 ? kSectionLogDefault : options.window_log;
+    MMH_TRY(check_option("rans section log", log, kSectionLogMin, kSectionLogMax));
+    Buffer parameters;
+    put_varint(parameters, log);
+    return encoded(std::move(parameters), Encoder(raw, std::size_t{1} << log).run());
+  }
+
+  Result<> decode(ByteView parameters, std::span<const ByteView> streams, Bytes raw,
+                  const DecodeContext&) const override {
+    MMH_LET(const std::uint64_t log, take_varint(parameters));
+    MMH_TRY(check_no_parameters(parameters));
+    if (log < kSectionLogMin || log > kSectionLogMax) {
+      return fail(Errc::corrupt, fmt::format("rans: sections of 2^{} bytes", log));
+    }
+    return Decoder(streams[0], raw, std::size_t{1} << log).run();
+  }
+
+  std::size_t decode_memory_max(std::size_t) const override {
+    return kTablesMax * sizeof(Frequencies) + 2 * sizeof(DecodeTable);
+  }
+  std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions& options) const override {
+    const unsigned log = options.window_log == 0 ? kSectionLogDefault : std::min(options.window_log, kSectionLogMax);
+    const std::size_t section = std::size_t{1} << log;
+    const std::size_t sections = raw_size / section + 1;
+    return 2 * raw_size + kWordSize * section + kLanes + sizeof(States) +
+           kTablesMax * (2 * sizeof(Frequencies) + 3 * kTableSizeMax) + 24 * sections;
+  }
+};
+
+}  // namespace
+
+const codec::Codec& rans_codec() {
+  static const Rans codec;
+  return codec;
+}
+
+}  // namespace mmh::codecs
