@@ -96,9 +96,17 @@ struct Stage {
 };
 
 const std::vector<Stage>& stages() {
-  static const std::vector<Stage> all = {
-      {"rans", CodecId::rans, {}, {"exponents", "letters"}},
-  };
+  static const std::vector<Stage> all = [] {
+    std::vector<Stage> list;
+    const auto add = [&](std::string name, CodecId id, EncodeOptions options, std::vector<std::string> data) {
+      list.push_back({std::move(name), id, std::move(options), std::move(data)});
+    };
+    add("rans", CodecId::rans, {}, {"exponents", "letters"});
+    add("planes_2_rotated", CodecId::planes, {.width = 2, .rotate = 1}, {"bf16"});
+    add("planes_4_rotated", CodecId::planes, {.width = 4, .rotate = 1}, {"fp32"});
+    add("planes_8_rotated", CodecId::planes, {.width = 8, .rotate = 4}, {"fp32"});
+    return list;
+  }();
   return all;
 }
 

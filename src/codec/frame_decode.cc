@@ -23,16 +23,21 @@ struct Input {
 struct Node {
   const Codec* codec;
   ByteView parameters;
-  std::array<Input, kCodecStreamsMax> inputs;
+  StreamType raw_type;
+  std::size_t first_input;  // its place among the program's
+  std::size_t input_count;
   std::size_t raw_size;
-
-  std::span<const Input> used_inputs() const { return std::span(inputs).first(codec->stream_count()); }
 };
 
 // Views point into the frame. No nodes: one stream, which is the block.
 struct Program {
   std::vector<Node> nodes;
+  std::vector<Input> inputs;
   std::vector<ByteView> streams;
+
+  std::span<const Input> inputs_of(const Node& node) const {
+    return std::span(inputs).subspan(node.first_input, node.input_count);
+  }
 };
 
 Result<ByteView> take_bytes(ByteView& in, std::uint64_t count, const char* what) {
@@ -83,13 +88,22 @@ class Parser {
       return fail(Errc::unsupported,
                   fmt::format("this build has no codec {}; a newer MMH or a plug-in may have it", id));
     }
-    Node node{.codec = codec, .parameters = {}, .inputs = {}, .raw_size = raw_size_};
+    Node node{.codec = codec,
+              .parameters = {},
+              .raw_type = {},
+              .first_input = program_.inputs.size(),
+              .input_count = 0,
+              .raw_size = raw_size_};
     MMH_LET(const std::uint64_t parameters_size, take_varint(in_));
     if (parameters_size > kParametersMax) {
       return fail(Errc::limit, fmt::format("parameters of {} bytes; {} are allowed", parameters_size, kParametersMax));
     }
     MMH_LET(node.parameters, take_bytes(in_, parameters_size, "parameters"));
-    MMH_TRY(parse_inputs(node, (head & 1) != 0));
+    MMH_LET(const Signature signature, codec->signature(node.parameters).in(codec->name()));
+    MMH_CHECK(signature.stream_count >= 1 && signature.stream_count <= kCodecStreamsMax);
+    node.raw_type = signature.raw;
+    node.input_count = signature.stream_count;
+    MMH_TRY(parse_inputs(signature, (head & 1) != 0));
     if (!last) {
       MMH_LET(const std::uint64_t size, take_varint(in_));
       if (size > intermediates_left_) {
@@ -99,14 +113,17 @@ class Parser {
       node.raw_size = static_cast<std::size_t>(size);
       intermediates_left_ -= node.raw_size;
     }
+    if (node.raw_size % node.raw_type.width != 0) {
+      return fail(Errc::corrupt, fmt::format("{} bytes are no {}", node.raw_size, to_string(node.raw_type)));
+    }
     program_.nodes.push_back(node);
     return {};
   }
 
-  Result<> parse_inputs(Node& node, bool listed) {
+  Result<> parse_inputs(const Signature& signature, bool listed) {
     const std::size_t index = program_.nodes.size();
     bool any_from_node = false;
-    for (Input& input : std::span(node.inputs).first(node.codec->stream_count())) {
+    for (const StreamType type : signature.streams()) {
       std::uint64_t back = kInputStored;
       if (listed) {
         MMH_LET(back, take_varint(in_));
@@ -115,14 +132,20 @@ class Parser {
         if (stream_count_ == kStreamsMax) {
           return fail(Errc::limit, fmt::format("more than {} stored streams", kStreamsMax));
         }
-        input = {.node = kStoredInput, .stream = stream_count_++};
+        stream_widths_[stream_count_] = type.width;
+        program_.inputs.push_back({.node = kStoredInput, .stream = stream_count_++});
         continue;
       }
       if (back > index) return fail(Errc::corrupt, fmt::format("uses the output {} nodes before it", back));
       const std::size_t from = index - static_cast<std::size_t>(back);
       if (node_used_[from]) return fail(Errc::corrupt, fmt::format("uses the output of node {} a second time", from));
       node_used_[from] = true;
-      input = {.node = from, .stream = 0};
+      const StreamType yielded = program_.nodes[from].raw_type;
+      if (!fits(yielded, type) || program_.nodes[from].raw_size % type.width != 0) {
+        return fail(Errc::corrupt, fmt::format("node {} yields {} bytes, {}, where it takes {}", from,
+                                               program_.nodes[from].raw_size, to_string(yielded), to_string(type)));
+      }
+      program_.inputs.push_back({.node = from, .stream = 0});
       any_from_node = true;
     }
     if (listed && !any_from_node) return fail(Errc::corrupt, "lists inputs that are all stored");
@@ -140,6 +163,12 @@ class Parser {
       MMH_LET(program_.streams.emplace_back(), take_bytes(in_, sizes[i], "a stream"));
     }
     program_.streams.push_back(in_);
+    for (std::size_t i = 0; i < stream_count_; ++i) {
+      if (program_.streams[i].size() % stream_widths_[i] != 0) {
+        return fail(Errc::corrupt, fmt::format("stream {} of {} bytes holds elements of {}", i,
+                                               program_.streams[i].size(), stream_widths_[i]));
+      }
+    }
     return {};
   }
 
@@ -149,6 +178,7 @@ class Parser {
   std::size_t intermediates_left_;
   std::array<bool, kNodesMax> node_used_{};
   std::size_t stream_count_ = 0;
+  std::array<std::uint32_t, kStreamsMax> stream_widths_{};
   Program program_;
 };
 
@@ -172,7 +202,7 @@ Result<Program> parse_frame(const Registry& registry, ByteView frame, std::size_
   if (body.size() != raw_size) {
     return fail(Errc::corrupt, fmt::format("{} bytes stored for a block of {} bytes", body.size(), raw_size));
   }
-  return Program{.nodes = {}, .streams = {body}};
+  return Program{.nodes = {}, .inputs = {}, .streams = {body}};
 }
 
 }  // namespace
@@ -188,7 +218,7 @@ Result<> decode_frame(const Registry& registry, ByteView frame, Bytes raw, const
     const Node& node = program.nodes[i];
     std::array<ByteView, kCodecStreamsMax> streams;
     std::size_t count = 0;
-    for (const Input& input : node.used_inputs()) {
+    for (const Input& input : program.inputs_of(node)) {
       streams[count++] = input.node == kStoredInput ? program.streams[input.stream] : ByteView(outputs[input.node]);
     }
     const bool last = i + 1 == program.nodes.size();
@@ -196,7 +226,7 @@ Result<> decode_frame(const Registry& registry, ByteView frame, Bytes raw, const
     MMH_TRY(
         node.codec->decode(node.parameters, std::span(streams).first(count), last ? raw : Bytes(outputs[i]), context)
             .in(fmt::format("frame: node {} ({})", i, node.codec->name())));
-    for (const Input& input : node.used_inputs()) {
+    for (const Input& input : program.inputs_of(node)) {
       if (input.node != kStoredInput) outputs[input.node] = Buffer();
     }
   }
@@ -229,7 +259,7 @@ Result<std::vector<NodeInfo>> describe_frame(const Registry& registry, ByteView 
     info.codec = node.codec->id();
     info.raw_size = node.raw_size;
     info.stored_size = 0;
-    for (const Input& input : node.used_inputs()) {
+    for (const Input& input : program.inputs_of(node)) {
       info.from.push_back(input.node);
       if (input.node == kStoredInput) info.stored_size += program.streams[input.stream].size();
     }

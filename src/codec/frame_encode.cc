@@ -42,8 +42,9 @@ class Encoder {
   Encoder(const Registry& registry, std::size_t raw_size, const CancelFlag* cancel)
       : registry_(registry), intermediates_max_(intermediates_max(raw_size)), cancel_(cancel) {}
 
-  // The node for `plan`, or null where storing `raw` takes no more bytes or the limits of a frame leave no room.
-  Result<std::unique_ptr<Node>> encode(const Plan& plan, ByteView raw, std::size_t depth) const {
+  // The node for `plan`, or null where storing `raw`, which is of `type`, takes no more bytes or the limits of a frame
+  // leave no room.
+  Result<std::unique_ptr<Node>> encode(const Plan& plan, ByteView raw, StreamType type, std::size_t depth) const {
     if (plan.codec == CodecId::stored) {
       if (!plan.children.empty()) return fail(Errc::usage, "a plan gives children to what is stored");
       return nullptr;
@@ -54,14 +55,19 @@ class Encoder {
       return fail(Errc::usage, fmt::format("a plan names codec {}, which is not in the registry",
                                            static_cast<std::uint32_t>(plan.codec)));
     }
-    if (plan.children.size() > codec->stream_count()) {
-      return fail(Errc::usage, fmt::format("a plan gives {} children to {}, which yields {} streams",
-                                           plan.children.size(), codec->name(), codec->stream_count()));
-    }
     EncodeOptions options = plan.options;
     options.cancel = cancel_;
     MMH_LET(Encoded encoded, codec->encode(raw, options).in(codec->name()));
-    MMH_CHECK(encoded.streams.size() == codec->stream_count() && encoded.parameters.size() <= kParametersMax);
+    MMH_LET(const Signature signature, codec->signature(encoded.parameters).in(codec->name()));
+    MMH_CHECK(encoded.streams.size() == signature.stream_count && encoded.parameters.size() <= kParametersMax);
+    if (plan.children.size() > signature.stream_count) {
+      return fail(Errc::usage, fmt::format("a plan gives {} children to {}, which yields {} streams",
+                                           plan.children.size(), codec->name(), signature.stream_count));
+    }
+    if (!fits(signature.raw, type)) {
+      return fail(Errc::usage, fmt::format("a plan gives {} to {}, which takes {}", to_string(type), codec->name(),
+                                           to_string(signature.raw)));
+    }
 
     auto node = std::make_unique<Node>();
     node->codec = codec;
@@ -73,7 +79,7 @@ class Encoder {
       stream.bytes = std::move(encoded.streams[i]);
       stream.size = stream.bytes.size();
       if (i < plan.children.size()) {
-        MMH_LET(stream.node, encode(plan.children[i], stream.bytes, depth + 1));
+        MMH_LET(stream.node, encode(plan.children[i], stream.bytes, signature.coded[i], depth + 1));
         if (stream.node != nullptr && !has_room(*node, *stream.node, stream.size)) stream.node = nullptr;
       }
       add(*node, stream);
@@ -164,7 +170,7 @@ Result<Buffer> encode_frame(const Registry& registry, const Plan& plan, ByteView
     return fail(Errc::limit, fmt::format("a block of {} bytes; a frame holds at most {}", raw.size(), kRawSizeMax));
   }
   const Encoder encoder(registry, raw.size(), cancel);
-  MMH_LET(const std::unique_ptr<Node> root, encoder.encode(plan, raw, 0).in("encode frame"));
+  MMH_LET(const std::unique_ptr<Node> root, encoder.encode(plan, raw, StreamType{}, 0).in("encode frame"));
   if (root == nullptr) return stored_frame(raw);
 
   Writer writer;

@@ -9,10 +9,7 @@ namespace mmh::codec {
 Registry::Registry(std::vector<const Codec*> codecs) : codecs_(std::move(codecs)) {
   std::ranges::sort(codecs_, {}, &Codec::id);
   MMH_CHECK(std::ranges::adjacent_find(codecs_, {}, &Codec::id) == codecs_.end());
-  for (const Codec* codec : codecs_) {
-    MMH_CHECK(codec->id() != CodecId::stored);
-    MMH_CHECK(codec->stream_count() >= 1 && codec->stream_count() <= kCodecStreamsMax);
-  }
+  for (const Codec* codec : codecs_) MMH_CHECK(codec->id() != CodecId::stored);
 }
 
 const Codec* Registry::find(CodecId id) const {

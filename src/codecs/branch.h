@@ -19,7 +19,6 @@ class BranchCodec final : public codec::Codec {
   codec::CodecId id() const override { return id_; }
   std::string_view name() const override { return name_; }
   std::string_view purpose() const override { return purpose_; }
-  std::size_t stream_count() const override { return 1; }
   Result<codec::Encoded> encode(ByteView raw, const codec::EncodeOptions&) const override;
   Result<> decode(ByteView parameters, std::span<const ByteView> streams, Bytes raw,
                   const codec::DecodeContext&) const override;

@@ -23,6 +23,7 @@ const codec::Registry& builtin_registry() {
       &branch_x86_codec(),
       &branch_arm64_codec(),
       &rans_codec(),
+      &planes_codec(),
   });
   return registry;
 }

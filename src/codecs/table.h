@@ -15,5 +15,6 @@ const codec::Codec& transpose_codec();
 const codec::Codec& branch_x86_codec();
 const codec::Codec& branch_arm64_codec();
 const codec::Codec& rans_codec();
+const codec::Codec& planes_codec();
 
 }  // namespace mmh::codecs

@@ -191,6 +191,37 @@ TEST(HostileFrame, DeepestChainRunsWithoutRecursion) {
   EXPECT_EQ(back[0], std::byte{'z'});
 }
 
+TEST(HostileFrame, ParametersThatMeanNothing) {
+  for (const unsigned count : {0u, 33u, 255u}) {
+    EXPECT_EQ(refused(Program(1).head(kFan, false).varint(1).raw(1, count).raw(kSize, 0)).code, Errc::corrupt);
+  }
+  EXPECT_EQ(refused(Program(1).head(kFan, false).varint(0).raw(kSize, 0)).code, Errc::corrupt);
+}
+
+TEST(HostileFrame, FewerStreamsThanTheParametersSay) {
+  EXPECT_EQ(refused(Program(1).head(kFan, false).varint(1).raw(1, 32).raw(20, 200)).code, Errc::corrupt);
+}
+
+TEST(HostileFrame, TypesThatDoNotFit) {
+  const auto numbers = [](Program program, unsigned width, bool listed) {
+    return program.head(kNumbers, listed).varint(1).raw(1, width);
+  };
+  const Program same = numbers(numbers(Program(2), 4, false).varint(kSize), 4, true).varint(1).raw(kSize, 'n');
+  Buffer back(kSize);
+  ASSERT_OK(decode_frame(toy_registry(), same.bytes(), back));
+  const Refusal refusal =
+      refused(numbers(numbers(Program(2), 2, false).varint(kSize), 4, true).varint(1).raw(kSize, 0));
+  EXPECT_EQ(refusal.code, Errc::corrupt);
+  EXPECT_THAT(refusal.what, testing::HasSubstr("numbers of 4 bytes"));
+}
+
+TEST(HostileFrame, NumbersThatAreCut) {
+  EXPECT_EQ(refused(Program(1).head(kNumbers, false).varint(1).raw(1, 3).raw(kSize, 0)).code, Errc::corrupt);
+  EXPECT_EQ(refused(Program(1).head(kNumbers, false).varint(1).raw(1, 4).raw(kSize - 1, 0)).code, Errc::corrupt);
+  const Program odd = Program(2).leaf(kSize - 1).head(kNumbers, true).varint(1).raw(1, 4).varint(1).raw(kSize - 1, 0);
+  EXPECT_EQ(refused(odd).code, Errc::corrupt);
+}
+
 TEST(HostileFrame, StreamsThatDoNotFitTheirCodecAreItsError) {
   Buffer back(kSize);
   const Result<> outcome =

@@ -13,11 +13,11 @@ TEST(Registry, FindsByIdAndListsInOrder) {
     EXPECT_EQ(registry.find(codec->id()), codec);
     ids.push_back(codec->id());
   }
-  EXPECT_THAT(ids, testing::ElementsAre(kRunLength, kDeal, kXor, kSwell));
+  EXPECT_THAT(ids, testing::ElementsAre(kRunLength, kDeal, kXor, kSwell, kFan, kNumbers));
 }
 
 TEST(Registry, GivesNullForOtherIds) {
-  for (const unsigned id : {0u, 1u, 99u, 104u, 0xffffffffu}) {
+  for (const unsigned id : {0u, 1u, 99u, 106u, 0xffffffffu}) {
     EXPECT_EQ(toy_registry().find(static_cast<codec::CodecId>(id)), nullptr) << id;
   }
 }

@@ -9,13 +9,13 @@ using codec::CodecId;
 using codec::DecodeContext;
 using codec::Encoded;
 using codec::EncodeOptions;
+using codec::Signature;
 
 thread_local int decodes = 0;
 
 class Toy : public codec::Codec {
  public:
   std::string_view purpose() const override { return "tests"; }
-  std::size_t stream_count() const override { return 1; }
   Result<> decode(ByteView parameters, std::span<const ByteView> streams, Bytes raw, const DecodeContext&) const final {
     ++decodes;
     return undo(parameters, streams, raw);
@@ -63,7 +63,11 @@ class Deal final : public Toy {
  public:
   CodecId id() const override { return kDeal; }
   std::string_view name() const override { return "deal"; }
-  std::size_t stream_count() const override { return kDealStreams; }
+  Result<Signature> signature(ByteView) const override {
+    Signature signature;
+    signature.stream_count = kDealStreams;
+    return signature;
+  }
   Result<Encoded> encode(ByteView raw, const EncodeOptions&) const override {
     Encoded encoded;
     encoded.streams.resize(kDealStreams);
@@ -124,6 +128,66 @@ class Swell final : public Toy {
   }
 };
 
+class Fan final : public Toy {
+ public:
+  CodecId id() const override { return kFan; }
+  std::string_view name() const override { return "fan"; }
+  Result<Signature> signature(ByteView parameters) const override {
+    if (parameters.size() != 1 || parameters[0] == std::byte{0} || parameters[0] > std::byte{32}) {
+      return fail(Errc::corrupt, "fan: bad form");
+    }
+    Signature signature;
+    signature.stream_count = std::to_integer<std::size_t>(parameters[0]);
+    return signature;
+  }
+  Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
+    const unsigned count = std::clamp(options.width, 1u, 32u);
+    Encoded encoded;
+    encoded.parameters.push_back(static_cast<std::byte>(count));
+    encoded.streams.resize(count);
+    for (std::size_t i = 0; i < raw.size(); ++i) encoded.streams[i % count].push_back(raw[i]);
+    return encoded;
+  }
+
+ private:
+  Result<> undo(ByteView, std::span<const ByteView> streams, Bytes raw) const override {
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+      if (streams[i].size() != (raw.size() + streams.size() - 1 - i) / streams.size()) {
+        return fail(Errc::corrupt, "fan: bad sizes");
+      }
+    }
+    for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = streams[i % streams.size()][i / streams.size()];
+    return {};
+  }
+};
+
+class Numbers final : public Toy {
+ public:
+  CodecId id() const override { return kNumbers; }
+  std::string_view name() const override { return "numbers"; }
+  Result<Signature> signature(ByteView parameters) const override {
+    if (parameters.size() != 1 || parameters[0] == std::byte{0}) return fail(Errc::corrupt, "numbers: bad form");
+    Signature signature;
+    signature.raw = {.kind = codec::StreamKind::numbers, .width = std::to_integer<std::uint32_t>(parameters[0])};
+    signature.coded[0] = signature.raw;
+    return signature;
+  }
+  Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
+    if (raw.size() % options.width != 0) return fail(Errc::usage, "numbers: cut");
+    Encoded encoded;
+    encoded.parameters.push_back(static_cast<std::byte>(options.width));
+    encoded.streams.emplace_back(raw.begin(), raw.end());
+    return encoded;
+  }
+
+ private:
+  Result<> undo(ByteView, std::span<const ByteView> streams, Bytes raw) const override {
+    if (streams[0].size() != raw.size()) return fail(Errc::corrupt, "numbers: bad size");
+    std::ranges::copy(streams[0], raw.begin());
+    return {};
+  }
+};
+
 }  // namespace
 
 const codec::Registry& toy_registry() {
@@ -131,7 +195,9 @@ const codec::Registry& toy_registry() {
   static const Deal deal;
   static const Xor exclusive_or;
   static const Swell swell;
-  static const codec::Registry registry({&run_length, &deal, &exclusive_or, &swell});
+  static const Fan fan;
+  static const Numbers numbers;
+  static const codec::Registry registry({&run_length, &deal, &exclusive_or, &swell, &fan, &numbers});
   return registry;
 }
 

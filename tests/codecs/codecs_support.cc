@@ -61,6 +61,12 @@ std::vector<Variant> make_variants() {
   for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 12u, 16u, 31u, 64u}) {
     all.push_back({"transpose_" + std::to_string(width), CodecId::transpose, EncodeOptions{.width = width}});
   }
+  for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 16u}) {
+    all.push_back({"planes_" + std::to_string(width), CodecId::planes, EncodeOptions{.width = width}});
+  }
+  all.push_back({"planes_bf16", CodecId::planes, {.width = 2, .rotate = 1}});
+  all.push_back({"planes_fp32_phase_3", CodecId::planes, {.width = 4, .rotate = 1, .phase = 3}});
+  all.push_back({"planes_fp64", CodecId::planes, {.width = 8, .rotate = 4, .phase = 1}});
   all.push_back({"rans", CodecId::rans, {}});
   all.push_back({"rans_section_12", CodecId::rans, {.window_log = 12}});
   all.push_back({"rans_section_16", CodecId::rans, {.window_log = 16}});

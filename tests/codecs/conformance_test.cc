@@ -27,7 +27,13 @@ class CodecConformance : public testing::TestWithParam<Variant> {
       ADD_FAILURE() << encoded.error().what;
       return {};
     }
-    EXPECT_EQ(encoded->streams.size(), codec().stream_count());
+    const Result<codec::Signature> signature = codec().signature(encoded->parameters);
+    EXPECT_TRUE(signature.has_value()) << signature.error().what;
+    EXPECT_EQ(encoded->streams.size(), signature->stream_count);
+    EXPECT_EQ(raw.size() % signature->raw.width, 0u);
+    for (std::size_t i = 0; i < signature->stream_count; ++i) {
+      EXPECT_EQ(encoded->streams[i].size() % signature->coded[i].width, 0u) << "stream " << i;
+    }
     return *std::move(encoded);
   }
 
@@ -228,11 +234,11 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
     found.emplace_back(static_cast<unsigned>(codec->id()), codec->name());
     EXPECT_FALSE(codec->purpose().empty());
   }
-  EXPECT_THAT(found,
-              testing::ElementsAre(testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
-                                   testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
-                                   testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"),
-                                   testing::Pair(19, "branch_arm64"), testing::Pair(20, "rans")));
+  EXPECT_THAT(found, testing::ElementsAre(testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
+                                          testing::Pair(4, "lzma"), testing::Pair(5, "deflate"),
+                                          testing::Pair(16, "delta"), testing::Pair(17, "transpose"),
+                                          testing::Pair(18, "branch_x86"), testing::Pair(19, "branch_arm64"),
+                                          testing::Pair(20, "rans"), testing::Pair(21, "planes")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -291,6 +297,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"delta_phase_high", codec::CodecId::delta, {.width = 2, .integers = true, .phase = 2}},
         BadOptions{"branch_arm64_phase", codec::CodecId::branch_arm64, {.phase = 4}},
         BadOptions{"branch_x86_phase", codec::CodecId::branch_x86, {.phase = 1}},
+        BadOptions{"planes_width_low", codec::CodecId::planes, {.width = 1}},
+        BadOptions{"planes_width_high", codec::CodecId::planes, {.width = 17}},
+        BadOptions{"planes_rotation_high", codec::CodecId::planes, {.width = 2, .rotate = 16}},
+        BadOptions{"planes_rotation_of_three", codec::CodecId::planes, {.width = 3, .rotate = 1}},
+        BadOptions{"planes_phase_high", codec::CodecId::planes, {.width = 4, .phase = 4}},
         BadOptions{"rans_section_low", codec::CodecId::rans, {.window_log = 11}},
         BadOptions{"rans_section_high", codec::CodecId::rans, {.window_log = 21}},
         BadOptions{"transpose_width_low", codec::CodecId::transpose, {.width = 1}},

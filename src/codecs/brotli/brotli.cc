@@ -67,7 +67,6 @@ class Brotli final : public codec::Codec {
   codec::CodecId id() const override { return codec::CodecId::brotli; }
   std::string_view name() const override { return "brotli"; }
   std::string_view purpose() const override { return "text, small text above all; quality 0..11"; }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     MMH_TRY(check_option("brotli quality", options.level, BROTLI_MIN_QUALITY, BROTLI_MAX_QUALITY));

@@ -40,7 +40,6 @@ class Deflate final : public codec::Codec {
   std::string_view purpose() const override {
     return "the format of zip and gzip, without their headers; levels 0..12";
   }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     MMH_TRY(check_option("deflate level", options.level, 0, kLevelMax));

@@ -138,7 +138,6 @@ class Delta final : public codec::Codec {
   codec::CodecId id() const override { return codec::CodecId::delta; }
   std::string_view name() const override { return "delta"; }
   std::string_view purpose() const override { return "differences of neighbours, before a general codec"; }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     MMH_LET(const Shape shape, shape_of(options));

@@ -22,7 +22,6 @@ class Lz4 final : public codec::Codec {
   codec::CodecId id() const override { return codec::CodecId::lz4; }
   std::string_view name() const override { return "lz4"; }
   std::string_view purpose() const override { return "fastest to decode; levels -64..2 fast, 3..12 high compression"; }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     MMH_TRY(check_option("lz4 level", options.level, -kAccelerationMax, LZ4HC_CLEVEL_MAX));

@@ -164,7 +164,6 @@ class Lzma final : public codec::Codec {
   std::string_view purpose() const override {
     return "smallest of the general ones, slow to decode; levels 0..9, branch and delta filters";
   }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     Chain chain;

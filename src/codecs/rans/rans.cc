@@ -589,7 +589,6 @@ class Rans final : public codec::Codec {
   codec::CodecId id() const override { return codec::CodecId::rans; }
   std::string_view name() const override { return "rans"; }
   std::string_view purpose() const override { return "entropy coder: bytes that are not equally frequent, one by one"; }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     const unsigned log = options.window_log == 0 ? kSectionLogDefault : options.window_log;

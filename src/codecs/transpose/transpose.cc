@@ -80,7 +80,6 @@ class Transpose final : public codec::Codec {
   codec::CodecId id() const override { return codec::CodecId::transpose; }
   std::string_view name() const override { return "transpose"; }
   std::string_view purpose() const override { return "byte planes of numbers and records, before a general codec"; }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     MMH_TRY(check_option("transpose width", options.width, kWidthMin, kWidthMax));

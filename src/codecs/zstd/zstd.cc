@@ -122,7 +122,6 @@ class Zstd final : public codec::Codec {
   codec::CodecId id() const override { return codec::CodecId::zstd; }
   std::string_view name() const override { return "zstd"; }
   std::string_view purpose() const override { return "general data; fast to decode; levels -5..22, dictionaries"; }
-  std::size_t stream_count() const override { return 1; }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
     MMH_TRY(check_option("zstd level", options.level, kLevelMin, kLevelMax));

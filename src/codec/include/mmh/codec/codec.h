@@ -1,9 +1,12 @@
 #pragma once
 // The Codec interface: one node of a codec graph.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +29,7 @@ enum class CodecId : std::uint32_t {
   branch_x86 = 18,
   branch_arm64 = 19,
   rans = 20,
+  planes = 21,
 };
 
 /// Bytes that many frames share, named by the number of the block that holds them.
@@ -42,9 +46,11 @@ enum class Branch : std::uint8_t { none, x86, arm64 };
 struct EncodeOptions {
   int level = 0;            ///< The library's own scale.
   unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
-  unsigned width = 1;       ///< Bytes of an element (delta, transpose).
+  unsigned width = 1;       ///< Bytes of an element (delta, transpose, planes).
+  unsigned rotate = 0;      ///< planes: bits by which each element is rotated left first.
   bool integers = false;    ///< delta: differences of little-endian integers, not of bytes `width` apart.
-  /// Bytes before the first element (delta over integers; below `width`) or instruction (branch_arm64; below 4).
+  /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64; below
+  /// 4).
   unsigned phase = 0;
   bool text = false;             ///< The input is text: literal-context choices of brotli and LZMA.
   bool long_matches = false;     ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
@@ -74,7 +80,39 @@ struct DecodeContext {
   std::function<Result<std::shared_ptr<const Dictionary>>(std::uint64_t block)> dictionary;
 };
 
-inline constexpr std::size_t kCodecStreamsMax = 8;  ///< Most coded streams of one codec.
+inline constexpr std::size_t kCodecStreamsMax = 32;  ///< Most coded streams of one codec.
+
+/// What the bytes of a stream are.
+enum class StreamKind : std::uint8_t {
+  bytes,    ///< Anything.
+  records,  ///< Of `width` bytes each.
+  numbers,  ///< Little-endian, of `width` bytes each.
+  bits,     ///< Packed from the low end of each byte.
+};
+struct StreamType {
+  StreamKind kind = StreamKind::bytes;
+  std::uint32_t width = 1;  ///< Bytes of a record or number; the stream's size is a multiple of it. Otherwise 1.
+  friend bool operator==(const StreamType&, const StreamType&) = default;
+};
+/// Whether a stream of one type may be taken for one of the other: bytes for anything and anything for bytes, records
+/// for numbers of their width and back, else only the same.
+constexpr bool fits(StreamType one, StreamType other) {
+  if (one.kind == StreamKind::bytes || other.kind == StreamKind::bytes) return true;
+  const bool bits = one.kind == StreamKind::bits;
+  return bits == (other.kind == StreamKind::bits) && one.width == other.width;
+}
+/// "bytes", "numbers of 4 bytes"…
+std::string to_string(StreamType type);
+
+/// The types of a codec's raw side and of its coded streams, which its parameters alone decide.
+struct Signature {
+  StreamType raw = {};
+  std::size_t stream_count = 1;  ///< 1..kCodecStreamsMax.
+  std::array<StreamType, kCodecStreamsMax> coded = {};
+
+  std::span<const StreamType> streams() const { return std::span(coded).first(stream_count); }
+};
+
 /// Most bytes that the coded streams of `raw_size` raw bytes add up to, for any codec and data met in practice; budgets
 /// stand on it, safety does not.
 constexpr std::size_t coded_size_max(std::size_t raw_size) { return raw_size + raw_size / 8 + 1024; }
@@ -86,10 +124,12 @@ class Codec {
   virtual CodecId id() const = 0;
   virtual std::string_view name() const = 0;     ///< Lower case, such as "zstd".
   virtual std::string_view purpose() const = 0;  ///< One line for `mmh codecs`.
-  virtual std::size_t stream_count() const = 0;  ///< Coded streams, fixed for a codec; 1..kCodecStreamsMax.
+  /// What it takes and yields under these parameters; by default bytes to one stream of bytes. Cheap: it runs for every
+  /// node before any is decoded. Errors: corrupt (parameters that mean nothing; decode() checks them as well).
+  virtual Result<Signature> signature(ByteView parameters) const;
 
-  /// Deterministic. Errors: limit (raw too large for the codec, no memory), usage (options
-  /// out of range), cancelled.
+  /// Deterministic. Errors: limit (raw too large for the codec, no memory), usage (options out of range; a raw size
+  /// that the raw type does not allow), cancelled.
   virtual Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const = 0;
   /// Fills all of `raw`; trusts nothing in `parameters` and `streams`. Memory beyond `raw` is bounded by
   /// decode_memory_max(). Errors: corrupt, unsupported (a dictionary that is not to be had).

@@ -29,8 +29,8 @@ inline constexpr std::size_t kFrameOverheadMax = 8;  ///< Bytes by which a frame
 constexpr std::size_t intermediates_max(std::size_t raw_size) { return 4 * raw_size + (std::size_t{64} << 10); }
 
 /// Encodes `raw` as `plan` says. A node that does not make its input smaller is left out and its input stored; so the
-/// frame never exceeds raw.size() + kFrameOverheadMax. Deterministic. `cancel` may be null; codecs that take long look at
-/// it. Errors: limit (raw above kRawSizeMax), usage (bad plan), cancelled.
+/// frame never exceeds raw.size() + kFrameOverheadMax. Deterministic. `cancel` may be null; codecs that take long look
+/// at it. Errors: limit (raw above kRawSizeMax), usage (bad plan), cancelled.
 Result<Buffer> encode_frame(const Registry& registry, const Plan& plan, ByteView raw,
                             const CancelFlag* cancel = nullptr);
 
@@ -51,9 +51,9 @@ struct NodeInfo {
   std::uint64_t stored_size;      ///< Bytes of its streams that are stored directly.
   Buffer parameters;
 };
-/// The codecs of a frame from the block's side to the stored side; empty: the frame is stored raw. `head` is the frame's
-/// beginning, enough to hold the program. Errors: corrupt (more of the frame is needed, or it is damaged), unsupported,
-/// limit.
+/// The codecs of a frame from the block's side to the stored side; empty: the frame is stored raw. `head` is the
+/// frame's beginning, enough to hold the program. Errors: corrupt (more of the frame is needed, or it is damaged),
+/// unsupported, limit.
 Result<std::vector<CodecId>> frame_codecs(const Registry& registry, ByteView head, std::size_t raw_size);
 /// The program of a frame, validated, decoding order (the last node yields the block). Empty: the frame is stored raw.
 Result<std::vector<NodeInfo>> describe_frame(const Registry& registry, ByteView frame, std::size_t raw_size);
