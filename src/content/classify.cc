@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "floats.h"
 #include "magic.h"
 #include "statistics.h"
 #include "text.h"
@@ -19,86 +20,6 @@ constexpr std::size_t kPieceSize = 1024;
 constexpr std::size_t kSmallPieceSize = 256;
 constexpr std::size_t kDifferencePieceSize = 512;
 constexpr std::size_t kProbePieceSize = 2048;
-
-// A few pieces of a file, and where each lies in it.
-struct Piece {
-  ByteView bytes;
-  std::size_t offset = 0;
-};
-struct Pieces {
-  std::array<Piece, kPieces> all;
-  std::size_t count = 0;
-  std::size_t bytes = 0;
-};
-
-Pieces small_pieces(ByteView head) {
-  Pieces pieces;
-  sample(head, kPieces, kSmallPieceSize, [&](ByteView piece) {
-    pieces.all[pieces.count++] = {piece, static_cast<std::size_t>(piece.data() - head.data())};
-    pieces.bytes += piece.size();
-  });
-  return pieces;
-}
-
-// A kind of floating-point number. Trained weights, activations and measurements lie within a few dozen powers of two
-// around 1, dead filters far below; other data read as floats do not.
-struct FloatKind {
-  unsigned mantissa_bits;
-  unsigned exponent_mask;
-  unsigned usual_min, usual_count;  // exponents
-  unsigned valid_min, valid_count;
-  bool both_signs;  // are common, as in weights; pixels, counters and addresses have one
-};
-constexpr FloatKind kHalf{10, 0x1F, 3, 16, 3, 16, true};
-constexpr FloatKind kBrain{7, 0xFF, 127 - 32, 48, 1, 142, true};
-constexpr FloatKind kSingle{23, 0xFF, 127 - 32, 48, 1, 142, true};
-constexpr FloatKind kDouble{52, 0x7FF, 1023 - 64, 96, 1023 - 64, 96, false};
-
-// Whether the elements of the pieces, the first at an offset of `phase` in its width, are numbers of the kind: all but
-// one in 32 of those that are not zero. Gives up at the first that is one too many, which in other data comes soon.
-template <class Word>
-bool are_floats(const Pieces& pieces, std::size_t phase, const FloatKind& kind) {
-  constexpr std::size_t kWidth = sizeof(Word);
-  const std::size_t misses_max = pieces.bytes / kWidth / 32;
-  std::size_t count = 0;
-  std::size_t misses = 0;
-  std::size_t negative = 0;
-  std::size_t usual = 0;
-  std::size_t odd = 0;
-  for (std::size_t p = 0; p < pieces.count; ++p) {
-    const auto& [bytes, offset] = pieces.all[p];
-    for (std::size_t i = (phase - offset) % kWidth; i + kWidth <= bytes.size(); i += kWidth) {
-      const auto word = load_le<Word>(bytes.subspan(i, kWidth));
-      if (word == 0) continue;
-      ++count;
-      odd += i / kWidth % 2;
-      negative += static_cast<std::size_t>(word >> (kWidth * 8 - 1));
-      const auto exponent = static_cast<unsigned>(word >> kind.mantissa_bits) & kind.exponent_mask;
-      usual += exponent - kind.usual_min < kind.usual_count;
-      misses += exponent - kind.valid_min >= kind.valid_count;
-      if (misses > misses_max) return false;
-    }
-  }
-  // Integers of twice the width have their zeros in every other element.
-  const bool even = odd * 8 >= count && odd * 8 <= count * 7;
-  const bool signs = !kind.both_signs || (negative * 8 >= count && negative * 8 <= count * 7);
-  return count >= 32 && count * kWidth * 4 >= pieces.bytes && misses * 32 <= count && usual * 8 >= count && even &&
-         signs;
-}
-
-bool is_tensor(const Pieces& pieces) {
-  for (std::size_t phase = 0; phase < 4; ++phase) {
-    if (are_floats<std::uint32_t>(pieces, phase, kSingle)) return true;
-  }
-  for (std::size_t phase = 0; phase < 2; ++phase) {
-    if (are_floats<std::uint16_t>(pieces, phase, kHalf) || are_floats<std::uint16_t>(pieces, phase, kBrain))
-      return true;
-  }
-  for (std::size_t phase = 0; phase < 8; ++phase) {
-    if (are_floats<std::uint64_t>(pieces, phase, kDouble)) return true;
-  }
-  return false;
-}
 
 // Neighbours in sound and pictures differ far less than distant samples, and now up, now down, as counters do not.
 // `distance`: in samples, to the neighbour. Loops of fixed length, which compilers make vectors of.
@@ -274,7 +195,7 @@ ContentClass classify(ByteView head, std::string_view path) {
     }
     if (const auto kind = class_of_text(counts, high, head, path)) return *kind;
   }
-  if (is_tensor(small_pieces(head))) return tensor;
+  if (guess_floats(head)) return tensor;
   if (looks_incompressible(head, counts)) return compressed;
 
   constexpr std::size_t kMiddleSize = 2049;

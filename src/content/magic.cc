@@ -205,6 +205,33 @@ bool is_mpeg_audio(ByteView head) {
 
 }  // namespace
 
+// ONNX: a protobuf message has no magic. The version of the format comes first, then a few short texts, then the graph,
+// which begins with a node.
+bool is_onnx(ByteView head) {
+  constexpr unsigned kVersionMax = 32;
+  const auto byte = [&](std::size_t at) { return at < head.size() ? std::to_integer<unsigned>(head[at]) : 0; };
+  if (byte(0) != 0x08 || byte(1) == 0 || byte(1) > kVersionMax) return false;
+  std::size_t at = 2;
+  for (int field = 0; field < 8; ++field) {
+    const unsigned key = byte(at);
+    if (key == 0x28) {  // the model's version: a number
+      for (++at; byte(at) >= 0x80; ++at) {
+      }
+      ++at;
+    } else if (key == 0x12 || key == 0x1A || key == 0x22 || key == 0x32 ||
+               key == 0x42) {  // texts; the operators' version
+      if (byte(at + 1) >= 0x80) return false;
+      at += 2 + byte(at + 1);
+    } else {
+      if (key != 0x3A) return false;
+      for (++at; byte(at) >= 0x80; ++at) {
+      }
+      return byte(at + 1) == 0x0A;
+    }
+  }
+  return false;
+}
+
 std::optional<ContentClass> class_by_magic(ByteView head) {
   if (head.size() < 4) return std::nullopt;
   const auto first = std::to_integer<std::uint8_t>(head[0]);
@@ -249,7 +276,7 @@ std::optional<ContentClass> class_by_magic(ByteView head) {
   }
   if (is_iso_media(head)) return compressed;
   if (head.size() >= 16 && has(head, "\r\r\n"sv, 1)) return machine_other;  // Python byte code
-  if (is_safetensors(head) || has(head, "TFL3"sv, 4)) return tensor;
+  if (is_safetensors(head) || has(head, "TFL3"sv, 4) || is_onnx(head)) return tensor;
   if (has(head, "DICM"sv, 128)) return image;
   return std::nullopt;
 }

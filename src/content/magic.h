@@ -12,6 +12,9 @@ namespace mmh::content {
 /// promises (a PDF or ZIP of stored pieces): such formats give nothing here and are left to the statistics.
 std::optional<ContentClass> class_by_magic(ByteView head);
 
+/// Whether `head` begins as ONNX models do.
+bool is_onnx(ByteView head);
+
 /// A file in a tar archive: what the head holds of it.
 struct TarMember {
   ByteView content;

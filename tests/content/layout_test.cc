@@ -1,0 +1,249 @@
+#include "mmh/content/layout.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "layout_files.h"
+#include "samples.h"
+#include "support/support.h"
+
+namespace mmh::content {
+namespace {
+
+std::string describe(const Region& region) {
+  return fmt::format("{}+{} {}{} kind {} channels {} row {} inner {} '{}'", region.offset, region.size,
+                     element_name(region.type), region.big_endian ? " big-endian" : "", static_cast<int>(region.kind),
+                     region.channels, region.row_size, region.inner_size, region.name);
+}
+
+std::vector<std::string> describe(const std::vector<Region>& regions) {
+  std::vector<std::string> lines;
+  for (const Region& region : regions) lines.push_back(describe(region));
+  return lines;
+}
+
+std::vector<Region> regions_in(ByteView file, LayoutFormat format, bool names = true) {
+  return find_layout(*memory_source(file, "file"), format, names);
+}
+
+ByteView head_of(const Buffer& file) { return ByteView(file).first(std::min<std::size_t>(file.size(), 65536)); }
+
+// What find_layout() promises of any file.
+void expect_sound(const std::vector<Region>& regions, std::uint64_t file_size) {
+  std::uint64_t end = 0;
+  for (const Region& region : regions) {
+    EXPECT_GE(region.offset, end);
+    EXPECT_GT(region.size, 0U);
+    EXPECT_EQ(region.size % element_size(region.type), 0U) << describe(region);
+    EXPECT_LE(region.offset, file_size);
+    EXPECT_LE(region.size, file_size - region.offset);
+    end = region.offset + region.size;
+  }
+}
+
+TEST(Layout, FindsWhatIsInFilesOfEveryFormat) {
+  for (const test::LayoutFile& file : test::layout_files()) {
+    const auto format = layout_format(head_of(file.bytes), file.bytes.size(), ContentClass::binary);
+    ASSERT_TRUE(format.has_value()) << file.name;
+    EXPECT_EQ(*format, file.format) << file.name;
+    EXPECT_EQ(describe(regions_in(file.bytes, *format)), describe(file.regions)) << file.name;
+  }
+}
+
+TEST(Layout, LeavesNamesOutUnlessAsked) {
+  for (const test::LayoutFile& file : test::layout_files()) {
+    for (const Region& region : regions_in(file.bytes, file.format, false)) EXPECT_EQ(region.name, "") << file.name;
+  }
+}
+
+TEST(Layout, HeadsTellWhatTheirHeadersTell) {
+  for (const test::LayoutFile& file : test::layout_files()) {
+    const auto of_head = [&](std::size_t size) {
+      return find_layout(ByteView(file.bytes).first(size), file.bytes.size(), file.format, true);
+    };
+    EXPECT_EQ(describe(of_head(file.bytes.size())), describe(file.regions)) << file.name;
+    for (std::size_t size = 0; size < file.bytes.size(); size += 7) {
+      const auto regions = of_head(size);
+      expect_sound(regions, file.bytes.size());
+      EXPECT_LE(regions.size(), file.regions.size()) << file.name;
+    }
+  }
+}
+
+TEST(Layout, SafetensorsHeadsSuffice) {
+  const test::LayoutFile file = test::layout_files()[0];
+  const auto header = static_cast<std::size_t>(file.regions[0].offset);
+  EXPECT_EQ(describe(find_layout(ByteView(file.bytes).first(header), file.bytes.size(), file.format, true)),
+            describe(file.regions));
+}
+
+TEST(Layout, SurvivesEveryTruncation) {
+  for (const test::LayoutFile& file : test::layout_files()) {
+    for (std::size_t size = 0; size < file.bytes.size(); ++size) {
+      const Buffer cut = copy_of(ByteView(file.bytes).first(size));
+      expect_sound(regions_in(cut, file.format), size);
+    }
+  }
+}
+
+TEST(Layout, SurvivesEveryFlippedBit) {
+  for (const test::LayoutFile& file : test::layout_files()) {
+    Buffer damaged = file.bytes;
+    for (std::size_t bit = 0; bit < damaged.size() * 8; ++bit) {
+      damaged[bit / 8] ^= std::byte{1} << (bit % 8);
+      expect_sound(regions_in(damaged, file.format), damaged.size());
+      damaged[bit / 8] ^= std::byte{1} << (bit % 8);
+    }
+  }
+}
+
+// Bytes of a valid file under another's parser.
+TEST(Layout, SurvivesTheWrongParser) {
+  for (const test::LayoutFile& file : test::layout_files()) {
+    for (unsigned format = 0; format <= static_cast<unsigned>(LayoutFormat::raw_picture); ++format) {
+      expect_sound(regions_in(file.bytes, static_cast<LayoutFormat>(format)), file.bytes.size());
+    }
+  }
+}
+
+TEST(Layout, DropsWhatOverlapsOrLiesOutside) {
+  const std::string header = R"({"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]},)"
+                             R"("b":{"dtype":"U8","shape":[100],"data_offsets":[50,150]},)"
+                             R"("c":{"dtype":"U8","shape":[100],"data_offsets":[150,250]},)"
+                             R"("d":{"dtype":"U8","shape":[101],"data_offsets":[250,350]},)"
+                             R"("e":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[9,8]},)"
+                             R"("f":{"dtype":"F64","shape":[4611686018427387904,4],"data_offsets":[250,258]},)"
+                             R"("g":{"dtype":"U8","shape":[100],"data_offsets":[250,350]}})";
+  Buffer file(8);
+  store_le(Bytes(file), std::uint64_t{header.size()});
+  append(file, as_bytes(header));
+  append(file, test::random_bytes(300, 1));
+  const auto regions = regions_in(file, LayoutFormat::safetensors);
+  ASSERT_EQ(regions.size(), 2U);
+  EXPECT_EQ(regions[0].name, "a");
+  EXPECT_EQ(regions[1].name, "c");
+}
+
+TEST(Layout, RefusesDeepNesting) {
+  std::string deep = "{\"__metadata__\":" + std::string(100'000, '[');
+  Buffer file(8);
+  store_le(Bytes(file), std::uint64_t{deep.size()});
+  append(file, as_bytes(deep));
+  EXPECT_TRUE(regions_in(file, LayoutFormat::safetensors).empty());
+
+  Buffer nested;  // a graph in an attribute in a node in a graph in ...
+  for (int i = 0; i < 2000; ++i) {
+    for (const unsigned field : {6U, 5U, 1U}) {
+      Buffer outer(1);
+      outer[0] = static_cast<std::byte>(field << 3 | 2);
+      for (std::size_t size = nested.size();; size >>= 7) {
+        outer.push_back(static_cast<std::byte>(size >= 0x80 ? size | 0x80 : size));
+        if (size < 0x80) break;
+      }
+      append(outer, nested);
+      nested = std::move(outer);
+    }
+  }
+  EXPECT_TRUE(regions_in(nested, LayoutFormat::onnx).empty());
+}
+
+// A pickle that would run something elsewhere is followed, and nothing happens.
+TEST(Layout, RunsNothingOfAPickle) {
+  using namespace std::string_view_literals;
+  for (const auto pickle : {"\x80\2cposix\nsystem\nX\4\0\0\0exit\x85R."sv, "cos\nsystem\n(S'exit'\ntR."sv,
+                            "\x80\2cbuiltins\neval\nX\3\0\0\01/0\x85R}X\1\0\0\0ah\0su."sv}) {
+    const Buffer file = test::zip_of({{"a/data.pkl", copy_of(as_bytes(pickle))}, {"a/data/0", Buffer(64)}}, true);
+    EXPECT_TRUE(regions_in(file, LayoutFormat::zip).empty());
+  }
+}
+
+TEST(Layout, FindsRawFloatsAndTheirPhase) {
+  const std::pair<std::string_view, ElementType> expected[] = {
+      {"fp64", ElementType::fp64}, {"fp32", ElementType::fp32}, {"fp32 +3", ElementType::fp32},
+      {"fp16", ElementType::fp16}, {"bf16", ElementType::bf16}, {"bf16 +1", ElementType::bf16}};
+  for (const auto& [name, type] : expected) {
+    for (const test::Kind& kind : test::kinds()) {
+      if (kind.name != name) continue;
+      for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        const Buffer file = kind.make(50'000, seed);
+        const auto format = layout_format(head_of(file), file.size(), ContentClass::tensor);
+        ASSERT_EQ(format, LayoutFormat::raw_floats);
+        const auto regions = regions_in(file, *format);
+        ASSERT_EQ(regions.size(), 1U) << name;
+        EXPECT_EQ(element_name(regions[0].type), element_name(type)) << name << " " << seed;
+        EXPECT_EQ(regions[0].offset, name.ends_with("+3") || name.ends_with("+1") ? 1U : 0U) << name;
+        EXPECT_LT(file.size() - regions[0].offset - regions[0].size, element_size(type));
+      }
+    }
+  }
+}
+
+TEST(Layout, FindsRawPicturesByTheirHeader) {
+  constexpr std::uint16_t kWidth = 320;
+  constexpr std::uint16_t kHeight = 200;
+  for (const bool big_endian : {false, true}) {
+    Buffer file(256);
+    std::ranges::fill(file, std::byte{0});
+    store_le(Bytes(file).subspan(8), std::byteswap(kWidth));
+    store_le(Bytes(file).subspan(10), std::byteswap(kHeight));
+    test::Random random(1);
+    for (unsigned y = 0; y < kHeight; ++y) {
+      for (unsigned x = 0; x < kWidth; ++x) {
+        const auto value = static_cast<std::uint16_t>(3000 + 900 * std::sin(x / 30.0) + 5 * y +
+                                                      static_cast<double>(8 * random.below(3)));
+        std::byte bytes[2];
+        store_le(Bytes(bytes), big_endian ? std::byteswap(value) : value);
+        append(file, bytes);
+      }
+    }
+    const auto regions = regions_in(file, LayoutFormat::raw_picture);
+    ASSERT_EQ(regions.size(), 1U);
+    EXPECT_EQ(describe(regions[0]), fmt::format("256+{} uint16{} kind 1 channels 1 row {} inner 0 ''",
+                                                kWidth * kHeight * 2, big_endian ? " big-endian" : "", kWidth * 2));
+  }
+}
+
+TEST(Layout, SaysNothingOfOtherFiles) {
+  for (const test::Kind& kind : test::kinds()) {
+    if (kind.label == ContentClass::tensor || kind.label == ContentClass::image) continue;
+    const Buffer file = kind.make(50'000, 1);
+    EXPECT_FALSE(layout_format(head_of(file), file.size(), kind.label).has_value()) << kind.name;
+  }
+  EXPECT_FALSE(layout_format({}, 0, ContentClass::tensor).has_value());
+}
+
+TEST(Layout, FindsTheTensorsAndPicturesOfTheCorpora) {
+  if (test::corpus_files().empty()) GTEST_SKIP() << "MMH_CORPORA is not set";
+  struct Expected {
+    std::string_view path;
+    std::size_t regions;
+    std::uint64_t bytes;
+    std::string first;
+  };
+  const Expected expected[] = {
+      {"models/faceres-deep.bf16.bin", 1, 6'978'810, "0+6978810 bf16 kind 0 channels 1 row 0 inner 0 ''"},
+      {"models/faceres-deep.fp32.bin", 1, 13'957'620, "0+13957620 fp32 kind 0 channels 1 row 0 inner 0 ''"},
+      {"models/handskeleton.fp32.bin", 1, 5'502'280, "0+5502280 fp32 kind 0 channels 1 row 0 inner 0 ''"},
+      {"models/movenet-thunder.fp16.bin", 1, 12'477'112, "0+12477112 fp16 kind 0 channels 1 row 0 inner 0 ''"},
+      {"models/ppocrv4_rec.fp32.onnx", 325, 10'761'252,
+       "84+240 fp32 kind 0 channels 1 row 240 inner 240 'batch_norm2d_148.b_0'"},
+      {"silesia/mr", 1, 9'961'472, "9092+9961472 uint16 kind 1 channels 1 row 1024 inner 0 ''"},
+      {"silesia/x-ray", 1, 8'474'000, "240+8474000 uint16 kind 1 channels 1 row 3800 inner 0 ''"},
+  };
+  for (const Expected& file : expected) {
+    const Buffer bytes = test::read_corpus_file(file.path, std::size_t{64} << 20);
+    const auto format = layout_format(head_of(bytes), bytes.size(), classify(head_of(bytes), file.path));
+    ASSERT_TRUE(format.has_value()) << file.path;
+    const auto regions = regions_in(bytes, *format);
+    expect_sound(regions, bytes.size());
+    std::uint64_t sum = 0;
+    for (const Region& region : regions) sum += region.size;
+    EXPECT_EQ(regions.size(), file.regions) << file.path;
+    EXPECT_EQ(sum, file.bytes) << file.path;
+    EXPECT_EQ(describe(regions.at(0)), file.first);
+  }
+}
+
+}  // namespace
+}  // namespace mmh::content
