@@ -18,7 +18,7 @@ struct Combination {
 // What a RaptorQ plan does to one slice: the same few bytes of every symbol, so that all of a source block's slices lie
 // in the cache together. `rows` are symbols of the block's equations, `width` bytes apart; rows are 64-byte aligned.
 
-inline constexpr std::size_t kSliceWidths[] = {64, 128, 256};
+inline constexpr std::size_t kSliceWidths[] = {64, 128};
 inline constexpr std::size_t kSliceAlignment = 64;
 
 /// Sums of rows. Sum i goes to row to[i], or with `outputs` to output i; it begins with input inputs[i], if that is not

@@ -115,11 +115,13 @@ void sum_slices(const Sums& sums, std::byte* rows, const std::byte* const* input
       for (std::size_t v = 0; v < slice.kCount; ++v) slice.v[v] = load(outputs[i] + at + v * kVec);
     }
     std::size_t count = *code++;
-    for (; count >= 2; count -= 2, code += 2) {
+    for (; count >= 4; count -= 4, code += 4) {
       slice.add(rows + code[0] * kWidth);
       slice.add(rows + code[1] * kWidth);
+      slice.add(rows + code[2] * kWidth);
+      slice.add(rows + code[3] * kWidth);
     }
-    if (count > 0) slice.add(rows + *code++ * kWidth);
+    for (; count > 0; --count) slice.add(rows + *code++ * kWidth);
     if (outputs == nullptr) {
       slice.write(rows + sums.to[i] * kWidth);
     } else {
@@ -225,20 +227,17 @@ void recur_slices(const Recurrence& recurrence, std::byte* rows) {
 void sum(const Sums& sums, std::byte* rows, std::size_t width, const std::byte* const* inputs,
          std::byte* const* outputs, std::size_t at) {
   if (width == 64) return sum_slices<64>(sums, rows, inputs, outputs, at);
-  if (width == 128) return sum_slices<128>(sums, rows, inputs, outputs, at);
-  sum_slices<256>(sums, rows, inputs, outputs, at);
+  sum_slices<128>(sums, rows, inputs, outputs, at);
 }
 
 void select(const Selection& selection, std::byte* rows, std::size_t width, std::byte* scratch) {
   if (width == 64) return select_slices<64>(selection, rows, scratch);
-  if (width == 128) return select_slices<128>(selection, rows, scratch);
-  select_slices<256>(selection, rows, scratch);
+  select_slices<128>(selection, rows, scratch);
 }
 
 void recur(const Recurrence& recurrence, std::byte* rows, std::size_t width) {
   if (width == 64) return recur_slices<64>(recurrence, rows);
-  if (width == 128) return recur_slices<128>(recurrence, rows);
-  recur_slices<256>(recurrence, rows);
+  recur_slices<128>(recurrence, rows);
 }
 
 #if HWY_TARGET == HWY_AVX3 && HWY_COMPILER_GCC_ACTUAL

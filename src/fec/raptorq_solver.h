@@ -22,10 +22,9 @@ namespace mmh::fec {
 /// symbol.
 class RaptorqEquations {
  public:
-  /// `symbols`: internal numbers, at most kRowsMax - s.
+  /// `symbols`: internal numbers.
   RaptorqEquations(const RaptorqParameters& parameters, std::span<const std::uint32_t> symbols);
 
-  static constexpr std::size_t kRowsMax = 1 << 17;
   std::size_t rows() const { return begins_.size() - 1; }
   /// The columns whose sum the row is.
   std::span<const std::uint16_t> operator[](std::size_t row) const {
