@@ -1,7 +1,7 @@
 // Plans of erasure codes: any set of symbols is refused or, where a plan is made, gives back the block.
 //
-// Input: scheme (1 byte, odd: RaptorQ), source symbols (2 bytes, little-endian), symbol size (1 byte), then the numbers of
-// symbols received, 2 bytes each, the top bit of which moves them far up.
+// Input: scheme (1 byte, odd: RaptorQ), source symbols (2 bytes, little-endian), symbol size (1 byte), then the numbers
+// of symbols received, 2 bytes each, the top bit of which moves them far up.
 
 #include <algorithm>
 #include <cstddef>

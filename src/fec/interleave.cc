@@ -11,7 +11,9 @@ __extension__ using Wide = unsigned __int128;
 
 constexpr std::uint32_t kMillion = 1'000'000;
 constexpr std::uint32_t kLossPpmMax = 900'000;
-constexpr std::uint64_t kDataSizeMax = std::uint64_t{1} << 60;
+/// Source and repair symbols; above what can be chosen, 21 times the data and a little.
+constexpr std::uint64_t kDataSizeMax = std::uint64_t{1} << 56;
+constexpr std::uint64_t kStoredSizeMax = std::uint64_t{1} << 62;
 /// Sums of this many rows are fast, as slices of all of them fit the cache; more would help little against scattered
 /// losses, and fewer make the reserve dearer.
 constexpr std::uint32_t kRaptorqSymbolsWanted = 10'000;
@@ -86,6 +88,7 @@ Result<> check_interleaving(const Interleaving& layout, std::uint64_t block_byte
   if (k > (raptorq ? kRaptorqSourceSymbolsMax : kReedSolomonSymbolsMax)) return impossible();
   const std::uint64_t symbols_max = raptorq ? std::uint64_t{kRaptorqEsiMax} + 1 : kReedSolomonSymbolsMax;
   if (k + layout.repair_symbols > symbols_max) return impossible();
+  if (Wide{layout.symbols()} * layout.symbol_size > kStoredSizeMax) return impossible();
   if (layout.block_bytes() > block_bytes_max) {
     return fail(Errc::limit, "a source block takes " + std::to_string(layout.block_bytes()) +
                                  " bytes of memory; at most " + std::to_string(block_bytes_max) + " are allowed");
@@ -98,7 +101,7 @@ Result<Interleaving> choose_interleaving(const Protection& protection) {
   if (protection.loss_ppm > kLossPpmMax) {
     return fail(Errc::usage, "protection against the loss of more than 90 %; keep a copy instead");
   }
-  if (protection.data_size > kDataSizeMax) return fail(Errc::limit, "more than an exbibyte to protect");
+  if (protection.data_size > kDataSizeMax) return fail(Errc::limit, "more than 64 PiB to protect");
   if (const auto small = choose_reed_solomon(protection)) {
     MMH_TRY(check_interleaving(*small, protection.block_bytes_max));
     return *small;

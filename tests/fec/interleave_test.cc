@@ -187,6 +187,11 @@ TEST(CheckInterleaving, RefusesImpossibleNumbers) {
   refused([](Interleaving& l) { l.data_size = ~std::uint64_t{0}; });
   refused([](Interleaving& l) { l.data_size = std::uint64_t{4096} * 3 * 60'000; });
   refused([](Interleaving& l) { l.repair_symbols = 1U << 24; });
+  refused([](Interleaving& l) {
+    l.data_size = std::uint64_t{1} << 56;
+    l.blocks = ~0U;
+    l.repair_symbols = 1U << 23;
+  });
   refused([](Interleaving& l) { l.scheme = Scheme::reed_solomon, l.blocks = 1, l.repair_symbols = 1; });
 }
 
