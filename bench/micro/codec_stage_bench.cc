@@ -75,6 +75,35 @@ Buffer letters() {
   return bytes;
 }
 
+// Long runs of sixteen values.
+Buffer pixels() {
+  Buffer bytes(kSize);
+  Random random(3);
+  for (std::size_t i = 0; i < kSize;) {
+    const auto value = static_cast<std::byte>(random.next() % 16);
+    for (std::size_t end = std::min(kSize, i + 1 + random.next() % 100); i < end; ++i) bytes[i] = value;
+  }
+  return bytes;
+}
+
+// Numbers of 4 bytes that take 40 values.
+Buffer codebook() {
+  Buffer bytes(kSize);
+  Random random(4);
+  for (std::size_t i = 0; i < kSize; i += 4) {
+    store_le(Bytes(bytes).subspan(i), static_cast<std::uint32_t>(Random(random.next() % 40).next()));
+  }
+  return bytes;
+}
+
+Buffer period_251() {
+  Buffer bytes(kSize);
+  Random random(5);
+  for (std::size_t i = 0; i < 251; ++i) bytes[i] = static_cast<std::byte>(random.next());
+  for (std::size_t i = 251; i < kSize; ++i) bytes[i] = bytes[i - 251];
+  return bytes;
+}
+
 const std::vector<Data>& data_kinds() {
   static const std::vector<Data> kinds = [] {
     const Buffer wide = weights32();
@@ -83,6 +112,9 @@ const std::vector<Data>& data_kinds() {
     all.push_back({"letters", letters()});
     all.push_back({"bf16", weights16(wide)});
     all.push_back({"fp32", wide});
+    all.push_back({"pixels", pixels()});
+    all.push_back({"codebook", codebook()});
+    all.push_back({"period_251", period_251()});
     return all;
   }();
   return kinds;
@@ -105,6 +137,13 @@ const std::vector<Stage>& stages() {
     add("planes_2_rotated", CodecId::planes, {.width = 2, .rotate = 1}, {"bf16"});
     add("planes_4_rotated", CodecId::planes, {.width = 4, .rotate = 1}, {"fp32"});
     add("planes_8_rotated", CodecId::planes, {.width = 8, .rotate = 4}, {"fp32"});
+    add("run_length_1", CodecId::run_length, {}, {"pixels", "letters"});
+    add("palette_4", CodecId::palette, {.width = 4}, {"codebook"});
+    add("bit_pack_1", CodecId::bit_pack, {}, {"pixels"});
+    add("bit_planes_2", CodecId::bit_planes, {.width = 2}, {"bf16"});
+    add("zigzag_4", CodecId::zigzag, {.width = 4}, {"fp32"});
+    add("xor_delta_4", CodecId::xor_delta, {.width = 4}, {"fp32"});
+    add("pattern", CodecId::pattern, {}, {"period_251", "fp32"});
     return list;
   }();
   return all;

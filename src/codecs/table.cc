@@ -24,6 +24,13 @@ const codec::Registry& builtin_registry() {
       &branch_arm64_codec(),
       &rans_codec(),
       &planes_codec(),
+      &pattern_codec(),
+      &run_length_codec(),
+      &palette_codec(),
+      &bit_pack_codec(),
+      &bit_planes_codec(),
+      &zigzag_codec(),
+      &xor_delta_codec(),
   });
   return registry;
 }

@@ -16,5 +16,12 @@ const codec::Codec& branch_x86_codec();
 const codec::Codec& branch_arm64_codec();
 const codec::Codec& rans_codec();
 const codec::Codec& planes_codec();
+const codec::Codec& pattern_codec();
+const codec::Codec& run_length_codec();
+const codec::Codec& palette_codec();
+const codec::Codec& bit_pack_codec();
+const codec::Codec& bit_planes_codec();
+const codec::Codec& zigzag_codec();
+const codec::Codec& xor_delta_codec();
 
 }  // namespace mmh::codecs

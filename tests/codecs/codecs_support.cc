@@ -61,6 +61,17 @@ std::vector<Variant> make_variants() {
   for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 12u, 16u, 31u, 64u}) {
     all.push_back({"transpose_" + std::to_string(width), CodecId::transpose, EncodeOptions{.width = width}});
   }
+  for (const unsigned width : {1u, 2u, 3u, 8u}) {
+    all.push_back({"run_length_" + std::to_string(width), CodecId::run_length, EncodeOptions{.width = width}});
+    all.push_back({"palette_" + std::to_string(width), CodecId::palette, EncodeOptions{.width = width}});
+  }
+  for (const unsigned width : {1u, 2u, 4u, 8u}) {
+    all.push_back({"bit_pack_" + std::to_string(width), CodecId::bit_pack, EncodeOptions{.width = width}});
+    all.push_back({"bit_planes_" + std::to_string(width), CodecId::bit_planes, EncodeOptions{.width = width}});
+    all.push_back({"zigzag_" + std::to_string(width), CodecId::zigzag, EncodeOptions{.width = width}});
+    all.push_back({"xor_delta_" + std::to_string(width), CodecId::xor_delta, EncodeOptions{.width = width}});
+  }
+  all.push_back({"pattern", CodecId::pattern, {}});
   for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 16u}) {
     all.push_back({"planes_" + std::to_string(width), CodecId::planes, EncodeOptions{.width = width}});
   }
@@ -115,6 +126,16 @@ Buffer branches(std::size_t size) {
   return bytes;
 }
 
+// 251 bytes again and again, of a narrow range, with now and then another one.
+Buffer periodic(std::size_t size) {
+  const Buffer unit = random_bytes(251, 10);
+  Buffer bytes(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    bytes[i] = i % 5000 == 700 ? std::byte{0x80} : unit[i % unit.size()] & std::byte{0x1f};
+  }
+  return bytes;
+}
+
 }  // namespace
 
 const std::vector<Variant>& variants() {
@@ -163,6 +184,8 @@ std::string_view name_of(DataKind kind) {
       return "records";
     case DataKind::branches:
       return "branches";
+    case DataKind::periodic:
+      return "periodic";
   }
   return "";
 }
@@ -184,6 +207,8 @@ Buffer make_data(DataKind kind, std::size_t size) {
       return records(size);
     case DataKind::branches:
       return branches(size);
+    case DataKind::periodic:
+      return periodic(size);
   }
   return {};
 }

@@ -26,9 +26,9 @@ codec::DecodeContext context_with_dictionary();
 /// Integer differences of width 2, split into planes, then `last`.
 codec::Plan image_plan(codec::Plan last);
 
-enum class DataKind { zeros, text, noise, ramp, records, branches };
-inline constexpr DataKind kDataKinds[] = {DataKind::zeros, DataKind::text,    DataKind::noise,
-                                          DataKind::ramp,  DataKind::records, DataKind::branches};
+enum class DataKind { zeros, text, noise, ramp, records, branches, periodic };
+inline constexpr DataKind kDataKinds[] = {DataKind::zeros,   DataKind::text,     DataKind::noise,   DataKind::ramp,
+                                          DataKind::records, DataKind::branches, DataKind::periodic};
 std::string_view name_of(DataKind kind);
 Buffer make_data(DataKind kind, std::size_t size);
 

@@ -112,9 +112,12 @@ TEST_P(CodecConformance, RefusesBytesBehindTheEnd) {
         }
       }
     }
-    Encoded twice = whole;
-    append(twice.streams[0], whole.streams[0]);
-    EXPECT_EQ(error_of(decode(twice, raw.size())), Errc::corrupt);
+    for (std::size_t i = 0; i < whole.streams.size(); ++i) {
+      if (whole.streams[i].empty()) continue;
+      Encoded twice = whole;
+      append(twice.streams[i], whole.streams[i]);
+      EXPECT_EQ(error_of(decode(twice, raw.size())), Errc::corrupt) << name_of(kind) << ", stream " << i;
+    }
   }
 }
 
@@ -234,11 +237,14 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
     found.emplace_back(static_cast<unsigned>(codec->id()), codec->name());
     EXPECT_FALSE(codec->purpose().empty());
   }
-  EXPECT_THAT(found, testing::ElementsAre(testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
-                                          testing::Pair(4, "lzma"), testing::Pair(5, "deflate"),
-                                          testing::Pair(16, "delta"), testing::Pair(17, "transpose"),
-                                          testing::Pair(18, "branch_x86"), testing::Pair(19, "branch_arm64"),
-                                          testing::Pair(20, "rans"), testing::Pair(21, "planes")));
+  EXPECT_THAT(found,
+              testing::ElementsAre(
+                  testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
+                  testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
+                  testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"), testing::Pair(19, "branch_arm64"),
+                  testing::Pair(20, "rans"), testing::Pair(21, "planes"), testing::Pair(22, "pattern"),
+                  testing::Pair(23, "run_length"), testing::Pair(24, "palette"), testing::Pair(25, "bit_pack"),
+                  testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"), testing::Pair(28, "xor_delta")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -297,6 +303,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"delta_phase_high", codec::CodecId::delta, {.width = 2, .integers = true, .phase = 2}},
         BadOptions{"branch_arm64_phase", codec::CodecId::branch_arm64, {.phase = 4}},
         BadOptions{"branch_x86_phase", codec::CodecId::branch_x86, {.phase = 1}},
+        BadOptions{"run_length_width_high", codec::CodecId::run_length, {.width = 17}},
+        BadOptions{"palette_width_high", codec::CodecId::palette, {.width = 9}},
+        BadOptions{"bit_pack_width", codec::CodecId::bit_pack, {.width = 3}},
+        BadOptions{"bit_planes_width", codec::CodecId::bit_planes, {.width = 3}},
+        BadOptions{"zigzag_width", codec::CodecId::zigzag, {.width = 0}},
+        BadOptions{"xor_delta_width", codec::CodecId::xor_delta, {.width = 16}},
         BadOptions{"planes_width_low", codec::CodecId::planes, {.width = 1}},
         BadOptions{"planes_width_high", codec::CodecId::planes, {.width = 17}},
         BadOptions{"planes_rotation_high", codec::CodecId::planes, {.width = 2, .rotate = 16}},

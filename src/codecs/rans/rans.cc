@@ -28,8 +28,8 @@ constexpr unsigned kSectionLogDefault = 18;
 constexpr std::size_t kFewLanes = 4;           // of short sections, where the states of many would weigh
 constexpr std::size_t kFewLanesSize = 16'384;  // sections below this have few lanes
 constexpr std::size_t kSampledSize = 32'768;   // sections from this on have their counts from every fourth piece
+constexpr std::size_t kSparseSize = 262'144;   // and from this on from every eighth
 constexpr std::size_t kPiece = 64;
-constexpr std::size_t kPieceStep = 4;
 constexpr std::size_t kTablesMax = 255;
 constexpr std::size_t kTablesTried = 4;     // the latest tables that a section may do with
 constexpr std::size_t kTableSizeMax = 640;  // bytes, above what any table takes
@@ -257,23 +257,25 @@ Histogram count_section(const Kernels& kernels, const std::uint8_t* symbols, std
     count(symbols, size, histogram);
     return histogram;
   }
-  std::array<std::uint8_t, kSampledSize / kPieceStep> sample;
+  const std::size_t pieces = size < kSparseSize ? 4 : 8;
+  const std::size_t group_size = kPiece * pieces;
+  std::array<std::uint8_t, 8192> sample;
   for (std::size_t begin = 0; begin < size;) {
     std::size_t filled = 0;
-    for (; filled < sample.size() && begin + kPiece * kPieceStep <= size; begin += kPiece * kPieceStep) {
-      // Which piece of four: not always the same, for data may have rows.
-      const std::size_t group = begin / (kPiece * kPieceStep);
-      const std::size_t piece = (group ^ group >> 2 ^ group >> 5) % kPieceStep;
+    for (; filled < sample.size() && begin + group_size <= size; begin += group_size) {
+      // Not always the same piece of a group, for data may have rows.
+      const std::size_t group = begin / group_size;
+      const std::size_t piece = (group ^ group >> 2 ^ group >> 5) % pieces;
       std::memcpy(sample.data() + filled, symbols + begin + piece * kPiece, kPiece);
       filled += kPiece;
     }
     count(sample.data(), filled, histogram);
-    if (begin + kPiece * kPieceStep > size) break;
+    if (begin + group_size > size) break;
   }
   SymbolSet set{};
   for (std::size_t s = 0; s < kSymbols; ++s) {
     if (histogram[s] != 0) set[set_byte(s)] |= set_bit(s);
-    histogram[s] *= kPieceStep;
+    histogram[s] *= static_cast<std::uint32_t>(pieces);
   }
   kernels.count_others(symbols, size, set, histogram);
   return histogram;
@@ -340,14 +342,15 @@ class Encoder {
     for (std::size_t begin = 0; begin < raw_.size(); begin += section_size_) {
       section(raw_.subspan(begin, std::min(section_size_, raw_.size() - begin)));
     }
-    Buffer out;
-    out.reserve(payload_.size() + directory_.size() + written_tables_.size() + 12);
-    put_varint(out, raw_.size());
-    put_varint(out, tables_.size());
-    append(out, written_tables_);
-    append(out, directory_);
-    append(out, payload_);
-    return out;
+    const std::size_t payload_size = payload_.size();
+    put_varint(payload_, raw_.size());
+    put_varint(payload_, tables_.size());
+    append(payload_, written_tables_);
+    append(payload_, directory_);
+    Buffer head_size(sizeof(std::uint32_t));
+    store_le(Bytes(head_size), static_cast<std::uint32_t>(payload_.size() - payload_size));
+    append(payload_, head_size);
+    return std::move(payload_);
   }
 
  private:
@@ -447,8 +450,8 @@ class Decoder {
     // Two sections are decoded at a time; the first waits here for the second.
     Pending waiting[2];
     std::size_t count = 0;
-    ByteView directory = in_;
-    MMH_TRY(skip_directory(sections));
+    ByteView directory = head_;
+    MMH_TRY(check_directory(sections));
     for (std::size_t i = 0; i < sections; ++i) {
       const Bytes raw = raw_.subspan(i * section_size_, std::min(section_size_, raw_.size() - i * section_size_));
       MMH_LET(const std::uint64_t kind, take_varint(directory));
@@ -478,26 +481,35 @@ class Decoder {
     std::size_t last_lanes;
   };
 
+  // Leaves in_ at the payload and head_ at the directory.
   Result<> read_head() {
-    MMH_LET(const std::uint64_t raw_size, take_varint(in_));
+    constexpr std::size_t kSizeSize = sizeof(std::uint32_t);
+    if (in_.size() < kSizeSize) return fail(Errc::corrupt, "rans: no head");
+    const auto head_size = load_le<std::uint32_t>(in_.last(kSizeSize));
+    in_ = in_.first(in_.size() - kSizeSize);
+    if (head_size > in_.size()) return fail(Errc::corrupt, fmt::format("rans: a head of {} bytes", head_size));
+    head_ = in_.last(head_size);
+    in_ = in_.first(in_.size() - head_size);
+    MMH_LET(const std::uint64_t raw_size, take_varint(head_));
     if (raw_size != raw_.size()) {
       return fail(Errc::corrupt, fmt::format("rans: a stream of {} bytes for {}", raw_size, raw_.size()));
     }
-    MMH_LET(const std::uint64_t count, take_varint(in_));
-    if (count > kTablesMax || count > in_.size()) return fail(Errc::corrupt, fmt::format("rans: {} tables", count));
+    MMH_LET(const std::uint64_t count, take_varint(head_));
+    if (count > kTablesMax || count > head_.size()) return fail(Errc::corrupt, fmt::format("rans: {} tables", count));
     tables_.reserve(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < count; ++i) {
-      MMH_LET(tables_.emplace_back(), read_table(in_));
+      MMH_LET(tables_.emplace_back(), read_table(head_));
     }
     return {};
   }
 
-  // Leaves in_ at the payload, whose size must be what the sections take.
-  Result<> skip_directory(std::size_t sections) {
+  // The payload must be what the sections take, and the directory the rest of the head.
+  Result<> check_directory(std::size_t sections) {
+    ByteView directory = head_;
     std::uint64_t needed = 0;
     for (std::size_t i = 0; i < sections; ++i) {
       const std::size_t raw_size = std::min(section_size_, raw_.size() - i * section_size_);
-      MMH_LET(const std::uint64_t kind, take_varint(in_));
+      MMH_LET(const std::uint64_t kind, take_varint(directory));
       std::uint64_t size = 0;
       switch (kind) {
         case kStored:
@@ -510,7 +522,7 @@ class Decoder {
           size = 2 + (raw_size + 7) / 8;
           break;
         default: {
-          MMH_LET(size, take_varint(in_));
+          MMH_LET(size, take_varint(directory));
           const std::size_t states = lanes_of(raw_size) * sizeof(std::uint32_t);
           if (kind - kFirstTable >= tables_.size() || size < states || size >= raw_size ||
               (size - states) % kWordSize != 0) {
@@ -520,6 +532,7 @@ class Decoder {
       }
       needed += size;  // every one is below 2^20, and so are the sections
     }
+    if (!directory.empty()) return fail(Errc::corrupt, "rans: more sections than bytes for them");
     if (needed != in_.size()) {
       return fail(Errc::corrupt, fmt::format("rans: {} bytes of sections that take {}", in_.size(), needed));
     }
@@ -576,6 +589,7 @@ class Decoder {
   }
 
   ByteView in_;
+  ByteView head_;
   const Bytes raw_;
   const std::size_t section_size_;
   const Kernels& kernels_ = *best_kernels();

@@ -68,11 +68,11 @@ HWY_INLINE __m512i gather(const std::uint64_t* table, __m512i index) {
 }
 
 // One coder on its way; kVectors states stay in registers.
-struct Lane16s {
+struct LaneVectors {
   __m512i x[kVectors];
 };
 
-HWY_INLINE const std::uint8_t* decode_round(const std::uint32_t* table, Lane16s& lanes, const std::uint8_t* end,
+HWY_INLINE const std::uint8_t* decode_round(const std::uint32_t* table, LaneVectors& lanes, const std::uint8_t* end,
                                             std::uint8_t* symbols) {
   const __m512i slot_mask = _mm512_set1_epi32(kTotal - 1);
   const __m512i high = _mm512_set1_epi32(static_cast<int>(~(kStateMin - 1)));
@@ -104,63 +104,19 @@ HWY_INLINE const std::uint8_t* decode_round(const std::uint32_t* table, Lane16s&
   return end;
 }
 
-HWY_INLINE void load(const States& states, Lane16s& lanes) {
+HWY_INLINE void load(const States& states, LaneVectors& lanes) {
 #pragma GCC unroll 4
   for (std::size_t v = 0; v < kVectors; ++v) lanes.x[v] = _mm512_loadu_si512(states.data() + 16 * v);
 }
-HWY_INLINE void store(const Lane16s& lanes, States& states) {
+HWY_INLINE void store(const LaneVectors& lanes, States& states) {
 #pragma GCC unroll 4
   for (std::size_t v = 0; v < kVectors; ++v) _mm512_storeu_si512(states.data() + 16 * v, lanes.x[v]);
-}
-
-void decode(Section& section) {
-  Lane16s lanes;
-  load(section.states, lanes);
-  const std::uint8_t* end = section.end;
-  std::uint8_t* symbols = section.symbols;
-  std::size_t rounds = section.rounds;
-  for (; rounds > 0 && end - section.begin >= kWordsMin; --rounds) {
-    end = decode_round(section.table->entries.data(), lanes, end, symbols);
-    symbols += kLanes;
-  }
-  store(lanes, section.states);
-  section.end = end;
-  section.symbols = symbols;
-  section.rounds = rounds;
-}
-
-void decode_two(Section& a, Section& b) {
-  Lane16s lanes_a;
-  Lane16s lanes_b;
-  load(a.states, lanes_a);
-  load(b.states, lanes_b);
-  const std::uint8_t* end_a = a.end;
-  const std::uint8_t* end_b = b.end;
-  std::uint8_t* symbols_a = a.symbols;
-  std::uint8_t* symbols_b = b.symbols;
-  const std::uint32_t* const table_a = a.table->entries.data();
-  const std::uint32_t* const table_b = b.table->entries.data();
-  std::size_t done = 0;
-  for (; done < a.rounds && done < b.rounds && end_a - a.begin >= kWordsMin && end_b - b.begin >= kWordsMin; ++done) {
-    end_a = decode_round(table_a, lanes_a, end_a, symbols_a);
-    end_b = decode_round(table_b, lanes_b, end_b, symbols_b);
-    symbols_a += kLanes;
-    symbols_b += kLanes;
-  }
-  store(lanes_a, a.states);
-  store(lanes_b, b.states);
-  a.end = end_a;
-  b.end = end_b;
-  a.symbols = symbols_a;
-  b.symbols = symbols_b;
-  a.rounds -= done;
-  b.rounds -= done;
 }
 
 // Even lanes and odd lanes take turns in the multiplications, which yield 64 bits.
 std::uint8_t* encode(const EncodeTable& table, States& states, const std::uint8_t* symbols, std::size_t rounds,
                      std::uint8_t* words) {
-  Lane16s lanes;
+  LaneVectors lanes;
   load(states, lanes);
   const __m512i field = _mm512_set1_epi32(kTotal - 1);
   const __m512i total = _mm512_set1_epi32(kTotal);
@@ -192,6 +148,181 @@ std::uint8_t* encode(const EncodeTable& table, States& states, const std::uint8_
   }
   store(lanes, states);
   return words;
+}
+
+#elif HWY_TARGET == HWY_AVX2
+
+constexpr std::size_t kVectors = kLanes / 8;
+constexpr auto kWordsMin = static_cast<std::ptrdiff_t>(kWordSize * kLanes);  // what a round may take
+
+// By mask of lanes: for each lane, how many before it are in the mask; and the lanes in the mask, in order.
+struct alignas(32) LaneTable {
+  std::uint32_t lanes[256][8];
+};
+constexpr LaneTable kExpand = [] {
+  LaneTable table{};
+  for (unsigned mask = 0; mask < 256; ++mask) {
+    for (unsigned lane = 0, next = 0; lane < 8; ++lane) {
+      table.lanes[mask][lane] = next;
+      next += mask >> lane & 1;
+    }
+  }
+  return table;
+}();
+constexpr LaneTable kCompress = [] {
+  LaneTable table{};
+  for (unsigned mask = 0; mask < 256; ++mask) {
+    for (unsigned lane = 0, next = 0; lane < 8; ++lane) {
+      if ((mask >> lane & 1) != 0) table.lanes[mask][next++] = lane;
+    }
+  }
+  return table;
+}();
+
+HWY_INLINE __m256i lanes_of_mask(const LaneTable& table, unsigned mask) {
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(table.lanes[mask]));
+}
+
+struct LaneVectors {
+  __m256i x[kVectors];
+};
+
+HWY_INLINE void load(const States& states, LaneVectors& lanes) {
+#pragma GCC unroll 8
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    lanes.x[v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(states.data() + 8 * v));
+  }
+}
+HWY_INLINE void store(const LaneVectors& lanes, States& states) {
+#pragma GCC unroll 8
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(states.data() + 8 * v), lanes.x[v]);
+  }
+}
+
+HWY_INLINE const std::uint8_t* decode_round(const std::uint32_t* table, LaneVectors& lanes, const std::uint8_t* end,
+                                            std::uint8_t* symbols) {
+  const __m256i slot_mask = _mm256_set1_epi32(kTotal - 1);
+  const __m256i low_bytes = _mm256_set1_epi32(0x0c080400);
+  const __m256i first_words = _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0);
+  unsigned masks[kVectors];
+  std::size_t total = 0;
+#pragma GCC unroll 8
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    __m256i& x = lanes.x[v];
+    const __m256i entry =
+        _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), _mm256_and_si256(x, slot_mask), 4);
+    const __m256i symbol = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(entry, low_bytes), first_words);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(symbols + 8 * v), _mm256_castsi256_si128(symbol));
+    const __m256i product = _mm256_mullo_epi32(_mm256_srli_epi32(entry, 20), _mm256_srli_epi32(x, kTotalLog));
+    x = _mm256_add_epi32(product, _mm256_and_si256(_mm256_srli_epi32(entry, 8), slot_mask));
+    const __m256i low = _mm256_cmpeq_epi32(_mm256_srli_epi32(x, kStateLog), _mm256_setzero_si256());
+    masks[v] = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(low)));
+    total += static_cast<std::size_t>(std::popcount(masks[v]));
+  }
+  end -= kWordSize * total;
+  const std::uint8_t* next = end;
+#pragma GCC unroll 8
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    __m256i& x = lanes.x[v];
+    const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(next)));
+    const __m256i fresh = _mm256_permutevar8x32_epi32(words, lanes_of_mask(kExpand, masks[v]));
+    const __m256i low = _mm256_cmpeq_epi32(_mm256_srli_epi32(x, kStateLog), _mm256_setzero_si256());
+    x = _mm256_blendv_epi8(x, _mm256_or_si256(_mm256_slli_epi32(x, 16), fresh), low);
+    next += kWordSize * static_cast<std::size_t>(std::popcount(masks[v]));
+  }
+  return end;
+}
+
+// As with AVX-512.
+std::uint8_t* encode(const EncodeTable& table, States& states, const std::uint8_t* symbols, std::size_t rounds,
+                     std::uint8_t* words) {
+  LaneVectors lanes;
+  load(states, lanes);
+  const auto* const entries = reinterpret_cast<const long long*>(table.entries.data());
+  const __m256i field = _mm256_set1_epi32(kTotal - 1);
+  const __m256i total = _mm256_set1_epi32(kTotal);
+  const __m256i even = _mm256_set1_epi64x(0xffffffff);
+  const __m256i low_half = _mm256_set1_epi32(0xffff);
+  while (rounds-- > 0) {
+    const std::uint8_t* const round = symbols + rounds * kLanes;
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      __m256i& x = lanes.x[v];
+      const __m256i symbol = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(round + 8 * v)));
+      const __m256i entry_even = _mm256_i64gather_epi64(entries, _mm256_and_si256(symbol, even), 8);
+      const __m256i entry_odd = _mm256_i64gather_epi64(entries, _mm256_srli_epi64(symbol, 32), 8);
+      const __m256i entry = _mm256_blend_epi32(_mm256_srli_epi64(entry_even, 32), entry_odd, 0xaa);
+      const __m256i frequency = _mm256_and_si256(entry, field);
+      // Both are below 2^31, so that a signed comparison does.
+      const __m256i fits = _mm256_cmpgt_epi32(_mm256_slli_epi32(frequency, 31 - kTotalLog), x);
+      const unsigned full = ~static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(fits))) & 0xff;
+      const __m256i compressed =
+          _mm256_and_si256(_mm256_permutevar8x32_epi32(x, lanes_of_mask(kCompress, full)), low_half);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(words),
+                       _mm_packus_epi32(_mm256_castsi256_si128(compressed), _mm256_extracti128_si256(compressed, 1)));
+      words += kWordSize * static_cast<std::size_t>(std::popcount(full));
+      x = _mm256_blendv_epi8(_mm256_srli_epi32(x, 16), x, fits);
+      const __m256i quotient_even =
+          _mm256_srlv_epi64(_mm256_mul_epu32(x, entry_even), _mm256_srli_epi64(entry_even, 56));
+      const __m256i quotient_odd =
+          _mm256_srlv_epi64(_mm256_mul_epu32(_mm256_srli_epi64(x, 32), entry_odd), _mm256_srli_epi64(entry_odd, 56));
+      const __m256i quotient = _mm256_or_si256(quotient_even, _mm256_slli_epi64(quotient_odd, 32));
+      const __m256i start = _mm256_and_si256(_mm256_srli_epi32(entry, 12), field);
+      x = _mm256_add_epi32(_mm256_add_epi32(x, start),
+                           _mm256_mullo_epi32(quotient, _mm256_sub_epi32(total, frequency)));
+    }
+  }
+  store(lanes, states);
+  return words;
+}
+
+#endif
+
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2
+
+void decode(Section& section) {
+  LaneVectors lanes;
+  load(section.states, lanes);
+  const std::uint8_t* end = section.end;
+  std::uint8_t* symbols = section.symbols;
+  std::size_t rounds = section.rounds;
+  for (; rounds > 0 && end - section.begin >= kWordsMin; --rounds) {
+    end = decode_round(section.table->entries.data(), lanes, end, symbols);
+    symbols += kLanes;
+  }
+  store(lanes, section.states);
+  section.end = end;
+  section.symbols = symbols;
+  section.rounds = rounds;
+}
+
+void decode_two(Section& a, Section& b) {
+  LaneVectors lanes_a;
+  LaneVectors lanes_b;
+  load(a.states, lanes_a);
+  load(b.states, lanes_b);
+  const std::uint8_t* end_a = a.end;
+  const std::uint8_t* end_b = b.end;
+  std::uint8_t* symbols_a = a.symbols;
+  std::uint8_t* symbols_b = b.symbols;
+  const std::uint32_t* const table_a = a.table->entries.data();
+  const std::uint32_t* const table_b = b.table->entries.data();
+  std::size_t done = 0;
+  for (; done < a.rounds && done < b.rounds && end_a - a.begin >= kWordsMin && end_b - b.begin >= kWordsMin; ++done) {
+    end_a = decode_round(table_a, lanes_a, end_a, symbols_a);
+    end_b = decode_round(table_b, lanes_b, end_b, symbols_b);
+    symbols_a += kLanes;
+    symbols_b += kLanes;
+  }
+  store(lanes_a, a.states);
+  store(lanes_b, b.states);
+  a.end = end_a;
+  b.end = end_b;
+  a.symbols = symbols_a;
+  b.symbols = symbols_b;
+  a.rounds -= done;
+  b.rounds -= done;
 }
 
 const Kernels* get_kernels() {
