@@ -63,10 +63,10 @@ class EveryKernel : public testing::TestWithParam<const Kernels*> {};
 
 TEST_P(EveryKernel, CombinesAsThePortableOne) {
   test::Random random(1);
-  for (std::size_t round = 0; round < 120; ++round) {
+  for (std::size_t round = 0; round < 60; ++round) {
     const std::size_t sources = 1 + random.below(40);
     const std::size_t outputs = 1 + random.below(13);
-    const std::size_t size = round < 100 ? random.below(700) : random.below(60'000);
+    const std::size_t size = round < 56 ? random.below(700) : random.below(30'000);
     const Buffer factors = test::random_bytes(sources * outputs, random.next());
     const std::size_t shift = random.below(64);
     const Buffer in = test::random_bytes(sources * size + shift, random.next());

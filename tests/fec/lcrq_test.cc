@@ -19,8 +19,8 @@ struct FreeLcrq {
 
 TEST(Lcrq, MakesTheSameSymbols) {
   test::Random random(31);
-  for (int round = 0; round < 25; ++round) {
-    const auto k = static_cast<std::uint32_t>(1 + random.below(round < 20 ? 400 : 1500));
+  for (int round = 0; round < 17; ++round) {
+    const auto k = static_cast<std::uint32_t>(1 + random.below(round < 15 ? 200 : 1000));
     const std::size_t size = 4 * (1 + random.below(40));
     Buffer source = test::random_bytes(k * size, random.next());
     const std::unique_ptr<rq_t, FreeLcrq> theirs(rq_init(source.size(), static_cast<std::uint16_t>(size)));
