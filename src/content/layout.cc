@@ -1,5 +1,6 @@
 #include "mmh/content/layout.h"
 
+#include <algorithm>
 #include <array>
 
 #include "layout/reader.h"
@@ -138,6 +139,42 @@ std::vector<Region> find_layout(const RandomAccessSource& file, LayoutFormat for
 
 std::vector<Region> find_layout(ByteView head, std::uint64_t file_size, LayoutFormat format, bool names) {
   return find_in(*memory_source(head, {}), std::max<std::uint64_t>(file_size, head.size()), format, names);
+}
+
+std::vector<Region> coarse_layout(std::vector<Region> regions, std::uint64_t size_min) {
+  std::vector<Region> coarse;
+  for (Region& region : regions) {
+    if (!coarse.empty()) {
+      Region& last = coarse.back();
+      const bool same = last.type == region.type && last.kind == region.kind && last.big_endian == region.big_endian &&
+                        last.channels == region.channels;
+      if (same && last.offset + last.size == region.offset && (last.size < size_min || region.size < size_min)) {
+        last.size += region.size;
+        if (last.row_size != region.row_size) last.row_size = 0;
+        if (last.inner_size != region.inner_size) last.inner_size = 0;
+        continue;
+      }
+    }
+    coarse.push_back(std::move(region));
+  }
+  std::erase_if(coarse, [&](const Region& region) { return region.size < size_min; });
+  return coarse;
+}
+
+Stretch stretch_at(std::span<const Region> regions, std::uint64_t offset) {
+  const auto next =
+      std::ranges::upper_bound(regions, offset, {}, [](const Region& region) { return region.offset + region.size; });
+  if (next == regions.end()) return {nullptr, UINT64_MAX};
+  if (next->offset > offset) return {nullptr, next->offset};
+  return {&*next, next->offset + next->size};
+}
+
+std::uint64_t cut_unit(const Region& region) {
+  constexpr std::uint64_t kRowMax = std::uint64_t{8} << 10;
+  const std::uint64_t one = element_size(region.type);
+  if (region.kind == RegionKind::tensor) return one;
+  if (region.kind == RegionKind::picture && region.row_size != 0 && region.row_size <= kRowMax) return region.row_size;
+  return one * region.channels;
 }
 
 }  // namespace mmh::content

@@ -158,6 +158,50 @@ TEST(Layout, RunsNothingOfAPickle) {
   }
 }
 
+TEST(Layout, CoarseLayoutsJoinSmallNeighboursAndLeaveOutSmallRegions) {
+  const auto region = [](std::uint64_t offset, std::uint64_t size, ElementType type, std::uint64_t row) {
+    return Region{.offset = offset, .size = size, .type = type, .row_size = row};
+  };
+  using enum ElementType;
+  EXPECT_TRUE(coarse_layout({}, 100).empty());
+  const auto coarse = coarse_layout(
+      {region(0, 40, fp32, 8), region(40, 40, fp32, 8), region(80, 40, fp32, 4), region(120, 500, fp32, 4),
+       region(620, 500, fp32, 4), region(1120, 40, fp16, 8), region(1164, 400, fp32, 8), region(1600, 40, fp32, 8)},
+      100);
+  EXPECT_EQ(describe(coarse), describe({region(0, 120, fp32, 0), region(120, 500, fp32, 4), region(620, 500, fp32, 4),
+                                        region(1164, 400, fp32, 8)}));
+}
+
+TEST(Layout, StretchesTileTheFile) {
+  for (const test::LayoutFile& file : test::layout_files()) {
+    std::uint64_t at = 0;
+    std::size_t inside = 0;
+    while (at < file.bytes.size()) {
+      const Stretch stretch = stretch_at(file.regions, at);
+      ASSERT_GT(stretch.end, at);
+      if (stretch.region != nullptr) {
+        EXPECT_EQ(stretch.region, &file.regions[inside]);
+        EXPECT_EQ(at, stretch.region->offset);
+        EXPECT_EQ(stretch_at(file.regions, stretch.end - 1).region, stretch.region);
+        ++inside;
+      }
+      at = std::min<std::uint64_t>(stretch.end, file.bytes.size());
+    }
+    EXPECT_EQ(inside, file.regions.size()) << file.name;
+  }
+}
+
+TEST(Layout, CutsKeepWholeElementsAndShortRows) {
+  Region region{.type = ElementType::uint16, .channels = 3, .row_size = 600};
+  EXPECT_EQ(cut_unit(region), 2U);
+  region.kind = RegionKind::sound;
+  EXPECT_EQ(cut_unit(region), 6U);
+  region.kind = RegionKind::picture;
+  EXPECT_EQ(cut_unit(region), 600U);
+  region.row_size = 60'000;
+  EXPECT_EQ(cut_unit(region), 6U);
+}
+
 TEST(Layout, FindsRawFloatsAndTheirPhase) {
   const std::pair<std::string_view, ElementType> expected[] = {
       {"fp64", ElementType::fp64}, {"fp32", ElementType::fp32}, {"fp32 +3", ElementType::fp32},

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,5 +117,22 @@ std::vector<Region> find_layout(const RandomAccessSource& file, LayoutFormat for
 /// The same for a file of `file_size` bytes that is read once from front to back: what its head alone tells. Nothing
 /// for formats that keep their index at the end (zip). Regions may reach, and lie, behind the head.
 std::vector<Region> find_layout(ByteView head, std::uint64_t file_size, LayoutFormat format, bool names = false);
+
+/// The layout for cutting chunks: regions side by side that are of the same elements and one of which is below
+/// `size_min` are joined (rows that differ become unknown), then those still below it are left out, for a chunk must
+/// not be tiny.
+std::vector<Region> coarse_layout(std::vector<Region> regions, std::uint64_t size_min);
+
+/// The region that a byte of a file is in, or null, and where that region or gap ends (a gap at the end: UINT64_MAX).
+struct Stretch {
+  const Region* region = nullptr;
+  std::uint64_t end = 0;
+};
+/// O(log regions). `regions`: as find_layout() gives them.
+Stretch stretch_at(std::span<const Region> regions, std::uint64_t offset);
+
+/// Bytes of which the parts of a region should be multiples: an element, what sounds at one moment, a pixel, or a row
+/// of a picture where rows are short.
+std::uint64_t cut_unit(const Region& region);
 
 }  // namespace mmh::content
