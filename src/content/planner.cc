@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 
+#include "floats.h"
 #include "front.h"
 #include "mmh/base/check.h"
 #include "statistics.h"
@@ -48,6 +49,9 @@ constexpr std::array<Effort, kLevelMax + 1> kEfforts = {{
 // A multiple of every width of an element but those of records, so that each piece of a sample begins as the block
 // does.
 constexpr std::size_t kPieceUnit = 48;
+
+// The level of zstd from which on it is tried on the planes of floats, too.
+constexpr int kPatientZstd = 16;
 
 Sample take_sample(ByteView raw, std::size_t pieces, std::size_t piece_size) {
   Sample sample;
@@ -102,6 +106,9 @@ class DefaultPlanner final : public Planner {
     if (content == compressed || looks_incompressible(raw)) return plan_incompressible(raw, effort);
 
     const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
+    if (content == tensor) {
+      if (auto plan = plan_floats(raw, sample, effort)) return *std::move(plan);
+    }
     const Front front = choose_front(sample, content, effort);
     return plan_of(front, choose_back(sample, raw.size(), front, effort, has_lzma));
   }
@@ -129,6 +136,59 @@ class DefaultPlanner final : public Planner {
     return zstd_plan(std::min(effort.zstd, kLevelEnough), raw.size());
   }
 
+  // Floats: planes with the exponents apart, each plane with the coder that does best on the sample, or none. Nothing
+  // where the block is not of floats, or where there is more to find in it than exponents.
+  std::optional<Plan> plan_floats(ByteView raw, const Sample& sample, const Effort& effort) const {
+    const codec::Codec* const planes = registry_.find(CodecId::planes);
+    const auto guess = guess_floats(raw);
+    if (!guess || planes == nullptr || registry_.find(CodecId::rans) == nullptr) return std::nullopt;
+    Plan plan;
+    plan.codec = CodecId::planes;
+    plan.options.width = element_size(guess->type);
+    // By as many bits as bring the exponent into one byte.
+    plan.options.rotate = guess->type == ElementType::fp64 ? 4 : 1;
+    plan.options.phase = guess->phase;
+    Plan rans;
+    rans.codec = CodecId::rans;
+    constexpr std::size_t kRansTable = 96;
+    // By rank: one that comes later must gain more than the least.
+    const auto coder = [&](std::size_t which, std::size_t size) {
+      return which == 0 ? rans : zstd_plan(which == 1 ? 1 : effort.zstd, size);
+    };
+    const std::size_t coders = effort.zstd < kPatientZstd ? 2 : 3;
+    // Pieces come from tensors of different statistics, so each is judged alone.
+    std::vector<std::array<std::size_t, 4>> sizes(plan.options.width);  // by coder; last: stored
+    std::size_t pieces = 0;
+    for (std::size_t at = 0; at < sample.bytes.size(); at += sample.piece_size) {
+      const ByteView rest = ByteView(sample.bytes).subspan(at);
+      const auto encoded = planes->encode(rest.first(std::min(sample.piece_size, rest.size())), plan.options);
+      if (!encoded || encoded->streams.size() != sizes.size()) return std::nullopt;
+      ++pieces;
+      for (std::size_t s = 0; s < sizes.size(); ++s) {
+        const Buffer& stream = encoded->streams[s];
+        for (std::size_t c = 0; c < coders; ++c) sizes[s][c] += size_of(coder(c, stream.size()), stream);
+        sizes[s].back() += stream.size();
+      }
+    }
+    std::size_t size = 0;
+    for (const auto& of_stream : sizes) {
+      // What saves less is stored, which costs no time.
+      std::size_t best_size = of_stream.back() - of_stream.back() / 128;
+      Plan best;
+      for (std::size_t c = 0; c < coders; ++c) {
+        // In a block, a table of rans serves many times as many bytes as in a sample; those of zstd do not.
+        const std::size_t handicap = c == 0 ? 0 : best_size / 100 + kRansTable * pieces;
+        if (of_stream[c] + handicap >= best_size) continue;
+        best_size = of_stream[c];
+        best = coder(c, raw.size() / sizes.size());
+      }
+      size += best_size;
+      plan.children.push_back(std::move(best));
+    }
+    if (size >= size_to_beat(sample, plain_size_of(sample, effort))) return std::nullopt;
+    return plan;
+  }
+
   // Bytes that the sample takes behind `front`. Its parts are coded one by one: zstd gives each its own statistics in a
   // block, but not in a sample, where they are shorter than its blocks. What such statistics take is not counted.
   template <class BackOf>
@@ -142,13 +202,22 @@ class DefaultPlanner final : public Planner {
     return size;
   }
 
+  // Bytes that the sample takes without a front.
+  std::size_t plain_size_of(const Sample& sample, const Effort& effort) const {
+    return size_of(zstd_plan(effort.trial, sample.bytes.size()), sample.bytes);
+  }
+
   // A front must gain more where there are matches that it may break: a sample shows fewer of them than the block has.
+  static std::size_t size_to_beat(const Sample& sample, std::size_t plain_size) {
+    const std::size_t saved = sample.bytes.size() - std::min(plain_size, sample.bytes.size());
+    return plain_size - plain_size / 200 - std::min(saved / 64, plain_size / 16);
+  }
+
   Front choose_front(const Sample& sample, ContentClass content, const Effort& effort) const {
     const auto fronts = most_promising(registry_, fronts_for(registry_, content, sample), sample, effort.trials);
     if (fronts.empty()) return {};
-    const std::size_t plain_size = size_of(zstd_plan(effort.trial, sample.bytes.size()), sample.bytes);
-    const std::size_t saved = sample.bytes.size() - std::min(plain_size, sample.bytes.size());
-    std::size_t best_size = plain_size - plain_size / 200 - std::min(saved / 64, plain_size / 16);
+    const std::size_t plain_size = plain_size_of(sample, effort);
+    std::size_t best_size = size_to_beat(sample, plain_size);
     Front best;
     for (const Front& front : fronts) {
       const std::size_t size =
