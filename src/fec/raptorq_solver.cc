@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <numeric>
 #include <utility>
 
 #include "gf256.h"
@@ -13,12 +13,14 @@ namespace {
 
 using Word = std::uint64_t;
 constexpr std::size_t kWordBits = 64;
+/// Rows of bits are multiples of this many words, so that adding them takes whole vectors.
+constexpr std::size_t kWordGroup = 4;
 
 /// Rows of bits.
 class BitMatrix {
  public:
   BitMatrix(std::size_t rows, std::size_t columns)
-      : words_((columns + kWordBits - 1) / kWordBits), bits_(rows * words_) {}
+      : words_((columns + kWordBits * kWordGroup - 1) / (kWordBits * kWordGroup) * kWordGroup), bits_(rows * words_) {}
   Word* operator[](std::size_t row) { return bits_.data() + row * words_; }
   const Word* operator[](std::size_t row) const { return bits_.data() + row * words_; }
   std::size_t words() const { return words_; }
@@ -30,8 +32,11 @@ class BitMatrix {
 
 bool bit_of(const Word* row, std::size_t column) { return (row[column / kWordBits] >> (column % kWordBits) & 1) != 0; }
 void flip(Word* row, std::size_t column) { row[column / kWordBits] ^= Word{1} << (column % kWordBits); }
+/// Requires: `words` a multiple of kWordGroup.
 void add(Word* to, const Word* from, std::size_t words) {
-  for (std::size_t w = 0; w < words; ++w) to[w] ^= from[w];
+  for (std::size_t w = 0; w < words; w += kWordGroup) {
+    for (std::size_t i = 0; i < kWordGroup; ++i) to[w + i] ^= from[w + i];
+  }
 }
 
 /// The sparse part: which rows eliminate which columns, and which columns become inactive.
@@ -42,7 +47,10 @@ class Elimination {
         columns_(equations.parameters().w),
         left_(equations.rows()),
         used_(equations.rows()),
-        gone_(columns_) {
+        gone_(columns_),
+        parent_(columns_),
+        size_(columns_, 1) {
+    std::iota(parent_.begin(), parent_.end(), std::uint16_t{0});
     index_columns();
   }
 
@@ -122,33 +130,30 @@ class Elimination {
   }
 
   /// Rows with two columns are the edges of a graph; setting one column aside solves all columns connected with it, so
-  /// the largest component is worth most (section 5.4.2.2).
+  /// the largest component is worth most (section 5.4.2.2). Components vanish whole or grow: no edge is ever lost
+  /// alone.
   bool inactivate_for_double() {
-    std::erase_if(double_, [&](std::uint32_t row) { return left_[row].count != 2; });
-    if (double_.empty()) return false;
-    parent_.resize(columns_);
-    size_.resize(columns_);
-    edges_.clear();
     for (const std::uint32_t row : double_) {
+      if (left_[row].count != 2) continue;
       const std::uint16_t first = *std::ranges::find_if(
           equations_[row], [&](std::uint16_t column) { return column < columns_ && !gone_[column]; });
-      const auto second = static_cast<std::uint16_t>(left_[row].sum ^ first);
-      edges_.emplace_back(first, second);
-      for (const std::uint16_t end : {first, second}) {
-        parent_[end] = end;
-        size_[end] = 1;
-      }
-    }
-    std::uint16_t largest = edges_.front().first;
-    for (const auto& [first, second] : edges_) {
       std::uint16_t a = root(first);
-      std::uint16_t b = root(second);
+      std::uint16_t b = root(static_cast<std::uint16_t>(left_[row].sum ^ first));
       if (a == b) continue;
       if (size_[a] < size_[b]) std::swap(a, b);
       parent_[b] = a;
       size_[a] += size_[b];
-      if (size_[a] > size_[largest]) largest = a;
     }
+    double_.clear();
+    std::uint16_t size = 1;
+    std::uint16_t largest = 0;
+    for (std::uint32_t column = 0; column < columns_; ++column) {
+      if (size_[column] > size && !gone_[column]) {
+        size = size_[column];
+        largest = static_cast<std::uint16_t>(column);
+      }
+    }
+    if (size == 1) return false;
     inactivate(largest);
     return true;
   }
@@ -164,8 +169,8 @@ class Elimination {
       }
     }
     if (best == equations_.rows()) {
-      for (std::uint16_t column = 0; column < columns_; ++column) {
-        if (!gone_[column]) inactivate(column);
+      for (std::uint32_t column = 0; column < columns_; ++column) {
+        if (!gone_[column]) inactivate(static_cast<std::uint16_t>(column));
       }
       return;
     }
@@ -188,8 +193,7 @@ class Elimination {
   std::vector<std::uint32_t> single_;  ///< Rows that came to have one column; may have fewer by now.
   std::vector<std::uint32_t> double_;
   std::vector<std::uint16_t> parent_;
-  std::vector<std::uint16_t> size_;
-  std::vector<std::pair<std::uint16_t, std::uint16_t>> edges_;
+  std::vector<std::uint16_t> size_;  ///< Of a component, at its root.
 };
 
 /// The dense part, in terms of the inactive columns.
@@ -252,7 +256,7 @@ class Dense {
       }
       std::swap(lines[rank], lines[found]);
       const Word* from = system[lines[rank]];
-      const std::size_t first = unknown / kWordBits;
+      const std::size_t first = unknown / (kWordBits * kWordGroup) * kWordGroup;
       for (std::size_t i = 0; i < lines.size(); ++i) {
         if (i != rank && bit_of(system[lines[i]], unknown)) {
           add(system[lines[i]] + first, from + first, system.words() - first);
@@ -290,7 +294,7 @@ class Dense {
     std::vector<Word> z(8 * words);
     std::array<Word*, 8> plane{};
     for (std::size_t bit = 0; bit < 8; ++bit) plane[bit] = z.data() + bit * words;
-    std::vector<Word> sums(q_.h * 8 * words);
+    std::vector<Word> sums(std::size_t{q_.h} * 8 * words);
     const auto add_to = [&](std::size_t row) {
       Word* to = sums.data() + row * 8 * words;
       for (std::size_t bit = 0; bit < 8; ++bit) add(to + bit * words, plane[bit], words);
@@ -380,7 +384,7 @@ RaptorqEquations::RaptorqEquations(const RaptorqParameters& parameters, std::spa
     }
   }
   begins_.reserve(q.s + symbols.size() + 1);
-  columns_.reserve(q.l * 3 + symbols.size() * 8);
+  columns_.reserve(std::size_t{q.l} * 3 + symbols.size() * 8);
   for (std::uint32_t row = 0; row < q.s; ++row) {
     begins_.push_back(static_cast<std::uint32_t>(columns_.size()));
     columns_.insert(columns_.end(), ldpc[row].begin(), ldpc[row].end());
