@@ -27,7 +27,7 @@ Result<std::size_t> place_tail(const Elements& elements, Bytes raw) {
     return fail(Errc::corrupt, fmt::format("{} bytes are no elements of {}", raw.size(), elements.width));
   }
   const std::size_t whole = raw.size() - elements.tail.size();
-  std::ranges::copy(elements.tail, raw.begin() + static_cast<std::ptrdiff_t>(whole));
+  copy_bytes(elements.tail, raw.subspan(whole));
   return whole / elements.width;
 }
 

@@ -80,7 +80,7 @@ std::vector<Variant> make_variants() {
   all.push_back({"planes_fp64", CodecId::planes, {.width = 8, .rotate = 4, .phase = 1}});
   all.push_back({"rans", CodecId::rans, {}});
   all.push_back({"rans_section_12", CodecId::rans, {.window_log = 12}});
-  all.push_back({"rans_section_16", CodecId::rans, {.window_log = 16}});
+  all.push_back({"rans_section_18", CodecId::rans, {.window_log = 18}});
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});

@@ -152,7 +152,7 @@ class BitPack final : public codec::Codec {
       constexpr std::size_t kSlack = 8;  // pack() writes eight bytes at a time
       Buffer& out = result.streams.emplace_back(packed_size(count, bits) + kSlack);
       if (bits == 8 * sizeof(T)) {
-        std::ranges::copy(raw.first(count * sizeof(T)), out.begin());
+        copy_bytes(raw.first(count * sizeof(T)), Bytes(out));
       } else {
         pack<T>(raw.data(), count, bits, base, out.data());
       }
@@ -170,7 +170,7 @@ class BitPack final : public codec::Codec {
       return fail(Errc::corrupt, fmt::format("bit_pack: {} bytes for {} integers", in.size(), count));
     }
     if (shape.bits == 8 * shape.width) {
-      std::ranges::copy(in, raw.begin());
+      copy_bytes(in, raw);
       return {};
     }
     for_integers(shape.width, [&]<class T>(T) {

@@ -84,8 +84,7 @@ class BitPlanes final : public codec::Codec {
         to_bits(tile + plane * kTile, size, u8(Bytes(out)) + 8 * plane * stride + begin / 8, stride);
       }
     }
-    std::ranges::copy(raw.subspan(count * width, out.size() - count * width),
-                      out.begin() + static_cast<std::ptrdiff_t>(count * width));
+    copy_bytes(raw.subspan(count * width, out.size() - count * width), Bytes(out).subspan(count * width));
     return result;
   }
 
@@ -106,7 +105,7 @@ class BitPlanes final : public codec::Codec {
       }
       join(tile, begin, size, width, raw);
     }
-    std::ranges::copy(in.subspan(count * width), raw.begin() + static_cast<std::ptrdiff_t>(count * width));
+    copy_bytes(in.subspan(count * width), raw.subspan(count * width));
     return {};
   }
 

@@ -63,7 +63,7 @@ void encode_differences(ByteView in, std::size_t distance, Bytes out) {
   for (std::size_t i = head; i < count; ++i) {
     set_element<T>(to, i, Form::to(static_cast<T>(element<T>(from, i) - element<T>(from, i - distance))));
   }
-  std::ranges::copy(in.subspan(count * sizeof(T)), out.begin() + static_cast<std::ptrdiff_t>(count * sizeof(T)));
+  copy_bytes(in.subspan(count * sizeof(T)), out.subspan(count * sizeof(T)));
 }
 
 // With the distance known, the neighbours stay in registers and need not come back through memory.
@@ -108,7 +108,7 @@ void decode_differences(ByteView in, std::size_t distance, Bytes out) {
       }
     }
   }
-  std::ranges::copy(in.subspan(count * sizeof(T)), out.begin() + static_cast<std::ptrdiff_t>(count * sizeof(T)));
+  copy_bytes(in.subspan(count * sizeof(T)), out.subspan(count * sizeof(T)));
 }
 
 struct Shape {
@@ -147,7 +147,7 @@ class Delta final : public codec::Codec {
     if (shape.phase != 0) put_varint(parameters, shape.phase);
     Buffer stream(raw.size());
     const std::size_t head = std::min(shape.phase, raw.size());
-    std::ranges::copy(raw.first(head), stream.begin());
+    copy_bytes(raw.first(head), stream);
     const ByteView elements = raw.subspan(head);
     const Bytes differences = Bytes(stream).subspan(head);
     with_width(
@@ -178,7 +178,7 @@ class Delta final : public codec::Codec {
                       .distance = static_cast<std::size_t>(distance),
                       .phase = static_cast<std::size_t>(phase)};
     const std::size_t head = std::min(shape.phase, raw.size());
-    std::ranges::copy(streams[0].first(head), raw.begin());
+    copy_bytes(streams[0].first(head), raw);
     const ByteView differences = streams[0].subspan(head);
     const Bytes elements = raw.subspan(head);
     with_width(

@@ -21,28 +21,42 @@ constexpr std::size_t kColoursMax = 256;
 constexpr std::uint8_t kOther = 255;  // the index of what is not in a full palette
 
 std::uint64_t load(const std::byte* from, std::size_t width) {
+  // Sizes that the compiler knows are loads; others are calls.
   std::uint64_t value = 0;
-  std::memcpy(&value, from, width);
-  return value;
+  switch (width) {
+    case 1:
+      return std::to_integer<std::uint64_t>(*from);
+    case 2:
+      std::memcpy(&value, from, 2);
+      return value;
+    case 4:
+      std::memcpy(&value, from, 4);
+      return value;
+    case 8:
+      std::memcpy(&value, from, 8);
+      return value;
+    default:
+      std::memcpy(&value, from, width);
+      return value;
+  }
 }
 
 // Values to their numbers: open addressing, at most a quarter full.
 class Palette {
  public:
-  Palette() { slots_.fill(kEmpty); }
-
   /// The number of a value; -1 where it is not there.
   int find(std::uint64_t value) const {
     for (std::size_t slot = hash(value);; slot = (slot + 1) % kSlots) {
-      if (slots_[slot] == kEmpty) return -1;
-      if (values_[static_cast<std::size_t>(slots_[slot])] == value) return slots_[slot];
+      const Slot& found = slots_[slot];
+      if (found.value == value && found.number != kEmpty) return found.number;
+      if (found.number == kEmpty) return -1;
     }
   }
   /// Requires: it is not there, and size() < kColoursMax.
   void add(std::uint64_t value) {
     std::size_t slot = hash(value);
-    while (slots_[slot] != kEmpty) slot = (slot + 1) % kSlots;
-    slots_[slot] = static_cast<std::int16_t>(values_.size());
+    while (slots_[slot].number != kEmpty) slot = (slot + 1) % kSlots;
+    slots_[slot] = {.value = value, .number = static_cast<int>(values_.size())};
     values_.push_back(value);
   }
   std::size_t size() const { return values_.size(); }
@@ -50,10 +64,14 @@ class Palette {
 
  private:
   static constexpr std::size_t kSlots = 1024;
-  static constexpr std::int16_t kEmpty = -1;
+  static constexpr int kEmpty = -1;
+  struct Slot {
+    std::uint64_t value = 0;
+    int number = kEmpty;
+  };
   static std::size_t hash(std::uint64_t value) { return value * 0x9e3779b97f4a7c15 >> 54; }
 
-  std::array<std::int16_t, kSlots> slots_;
+  std::array<Slot, kSlots> slots_{};
   std::vector<std::uint64_t> values_;
 };
 
@@ -152,7 +170,7 @@ class PaletteCodec final : public codec::Codec {
       if (!indices.empty() || others.size() != count * width) {
         return fail(Errc::corrupt, "palette: none, and not all others");
       }
-      std::ranges::copy(others, raw.begin());
+      copy_bytes(others, raw);
       return {};
     }
     if (indices.size() != count) return fail(Errc::corrupt, fmt::format("palette: {} indices", indices.size()));

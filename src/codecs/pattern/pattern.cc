@@ -100,7 +100,7 @@ std::size_t least_bits(ByteView unit) {
 // Repeats `unit` through all of `out`.
 void generate(ByteView unit, Bytes out) {
   std::size_t done = std::min(unit.size(), out.size());
-  std::ranges::copy(unit.first(done), out.begin());
+  copy_bytes(unit.first(done), Bytes(out));
   while (done < out.size() && done < kTile) {
     const std::size_t more = std::min(done, out.size() - done);
     std::memcpy(out.data() + done, out.data(), more);
@@ -161,7 +161,7 @@ class Pattern final : public codec::Codec {
     if (shape.bits == 0) {
       if (!places.empty() || values.size() != raw.size())
         return fail(Errc::corrupt, "pattern: none, and not all bytes");
-      std::ranges::copy(values, raw.begin());
+      copy_bytes(values, raw);
       return {};
     }
     if (shape.bits % 8 == 0) {
@@ -184,7 +184,7 @@ class Pattern final : public codec::Codec {
         return fail(Errc::corrupt, "pattern: an exception outside of the block");
       }
       rest = rest.subspan(static_cast<std::size_t>(gap));
-      std::ranges::copy(values.first(static_cast<std::size_t>(size)), rest.begin());
+      copy_bytes(values.first(static_cast<std::size_t>(size)), rest);
       rest = rest.subspan(static_cast<std::size_t>(size));
       values = values.subspan(static_cast<std::size_t>(size));
     }

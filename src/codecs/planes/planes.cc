@@ -93,9 +93,9 @@ class Planes final : public codec::Codec {
       return fail(Errc::corrupt,
                   fmt::format("planes: {} elements of {} bytes for {} bytes", count, shape.width, raw.size()));
     }
-    std::ranges::copy(shape.head, raw.begin());
+    copy_bytes(shape.head, raw);
     best_kernels()->join(in, count, shape.width, shape.rotate, u8(raw.subspan(shape.head.size())));
-    std::ranges::copy(shape.tail, raw.end() - static_cast<std::ptrdiff_t>(shape.tail.size()));
+    copy_bytes(shape.tail, raw.last(shape.tail.size()));
     return {};
   }
 

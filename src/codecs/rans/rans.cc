@@ -24,7 +24,7 @@ using namespace rans;
 
 constexpr unsigned kSectionLogMin = 12;
 constexpr unsigned kSectionLogMax = 20;
-constexpr unsigned kSectionLogDefault = 18;
+constexpr unsigned kSectionLogDefault = 16;
 constexpr std::size_t kFewLanes = 4;           // of short sections, where the states of many would weigh
 constexpr std::size_t kFewLanesSize = 16'384;  // sections below this have few lanes
 constexpr std::size_t kSampledSize = 32'768;   // sections from this on have their counts from every fourth piece
@@ -547,7 +547,7 @@ class Decoder {
 
   void decode_plain(std::uint64_t kind, Bytes raw) {
     if (kind == kStored) {
-      std::ranges::copy(take(raw.size()), raw.begin());
+      copy_bytes(take(raw.size()), raw);
       return;
     }
     if (kind == kOneSymbol) {

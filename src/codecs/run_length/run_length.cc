@@ -35,6 +35,26 @@ std::size_t end_of_run(ByteView raw, std::size_t begin, std::size_t width) {
   return i;
 }
 
+// The next element from `i` on, a multiple of `width`, at which a run may begin: most data has none, and is passed over
+// eight bytes at a time.
+std::size_t skip_to_run(ByteView raw, std::size_t i, std::size_t width) {
+  const std::size_t checked =
+      std::min<std::size_t>(8, (run_min(width) - 1) * width);  // equal bytes that a run begins with
+  const std::uint64_t mask = ~std::uint64_t{0} >> (64 - 8 * checked);
+  while (i + width + 8 <= raw.size()) {
+    std::uint64_t here;
+    std::uint64_t next;
+    std::memcpy(&here, raw.data() + i, 8);
+    std::memcpy(&next, raw.data() + i + width, 8);
+    const std::uint64_t differing = (here ^ next) & mask;
+    if (differing == 0) return i;
+    // No run holds the last byte that differs and its successor.
+    const auto last = static_cast<std::size_t>(63 - std::countl_zero(differing)) / 8;
+    i += (last / width + 1) * width;
+  }
+  return i;
+}
+
 class RunLength final : public codec::Codec {
  public:
   codec::CodecId id() const override { return codec::CodecId::run_length; }
@@ -60,7 +80,7 @@ class RunLength final : public codec::Codec {
     const ByteView whole = raw.first(raw.size() / width * width);
     values.reserve(whole.size());
     std::size_t literals = 0;  // where the elements that are not yet written begin
-    for (std::size_t i = 0; i + width < whole.size();) {
+    for (std::size_t i = skip_to_run(whole, 0, width); i + width < whole.size(); i = skip_to_run(whole, i, width)) {
       const std::size_t count = (end_of_run(whole, i + width, width) - i) / width;
       if (count < run_min(width)) {
         i += std::max<std::size_t>(1, count) * width;
@@ -102,7 +122,7 @@ class RunLength final : public codec::Codec {
     if (values.size() != out.size()) {
       return fail(Errc::corrupt, fmt::format("run_length: {} bytes for {}", values.size(), out.size()));
     }
-    std::ranges::copy(values, out.begin());
+    copy_bytes(values, out);
     return {};
   }
 

@@ -89,7 +89,7 @@ class Transpose final : public codec::Codec {
     const std::size_t count = raw.size() / options.width;
     const std::size_t whole = count * options.width;
     split_planes(u8(raw), count, options.width, u8(Bytes(stream)));
-    std::ranges::copy(raw.subspan(whole), stream.begin() + static_cast<std::ptrdiff_t>(whole));
+    copy_bytes(raw.subspan(whole), Bytes(stream).subspan(whole));
     return encoded(std::move(parameters), std::move(stream));
   }
 
@@ -107,7 +107,7 @@ class Transpose final : public codec::Codec {
     const std::size_t count = raw.size() / static_cast<std::size_t>(width);
     const std::size_t whole = count * static_cast<std::size_t>(width);
     join_planes(u8(stream), count, static_cast<std::size_t>(width), u8(raw));
-    std::ranges::copy(stream.subspan(whole), raw.begin() + static_cast<std::ptrdiff_t>(whole));
+    copy_bytes(stream.subspan(whole), raw.subspan(whole));
     return {};
   }
 

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "../elements.h"
 #include "../table.h"
 
@@ -41,11 +39,15 @@ class XorDelta final : public codec::Codec {
     Encoded result;
     put_elements(result.parameters, options.width, raw);
     Buffer& out = result.streams.emplace_back(raw.size() / options.width * options.width);
-    const std::size_t first = std::min<std::size_t>(options.width, out.size());
-    std::ranges::copy(raw.first(first), out.begin());
-    const std::byte* const from = raw.data();
-    std::byte* const __restrict to = out.data();
-    for (std::size_t i = first; i < out.size(); ++i) to[i] = from[i] ^ from[i - first];
+    for_integers(options.width, [&]<class T>(T) {
+      const std::byte* const from = raw.data();
+      std::byte* const __restrict to = out.data();
+      const std::size_t count = out.size() / sizeof(T);
+      if (count > 0) set_element<T>(to, 0, element<T>(from, 0));
+      for (std::size_t i = 1; i < count; ++i) {
+        set_element<T>(to, i, static_cast<T>(element<T>(from, i) ^ element<T>(from, i - 1)));
+      }
+    });
     return result;
   }
 

@@ -132,6 +132,8 @@ class Codec {
   virtual CodecId id() const = 0;
   virtual std::string_view name() const = 0;     ///< Lower case, such as "zstd".
   virtual std::string_view purpose() const = 0;  ///< One line for `mmh codecs`.
+  /// The first version of the pack format in which it may stand.
+  virtual std::uint32_t since_format() const { return 1; }
   /// What it takes and yields under these parameters; by default bytes to one stream of bytes. Cheap: it runs for every
   /// node before any is decoded. Errors: corrupt (parameters that mean nothing; decode() checks them as well).
   virtual Result<Signature> signature(ByteView parameters) const;
