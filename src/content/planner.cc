@@ -114,10 +114,10 @@ class DefaultPlanner final : public Planner {
   }
 
   std::size_t block_size(ContentClass content, int level) const override {
-    if (content == compressed || content == tensor) return 4 * kMiB;
-    const bool is_code = content == machine_x86 || content == machine_arm64 || content == machine_other;
-    if (level <= 6) return (is_code || content == records ? 16 : 8) * kMiB;
-    return (level == 7 ? 16 : 32) * kMiB;
+    // A file is read by decoding its block from the start: what hardly shrinks is read and matched in small blocks.
+    if (content == compressed || content == tensor) return 3 * kMiB;
+    if (level >= 8) return 32 * kMiB;
+    return (content == binary ? 8 : 16) * kMiB;
   }
 
  private:
