@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "mmh/base/check.h"
 #include "statistics.h"
@@ -95,7 +96,27 @@ Planes planes_of(const codec::Registry& registry, const Front& front, ByteView p
   return planes;
 }
 
-std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass content, const Sample& sample) {
+namespace {
+
+// What is known of the elements leaves little to try.
+std::vector<Front> fronts_of_elements(const ContentType& type) {
+  std::vector<Front> fronts;
+  const unsigned width = element_size(type.element);
+  const unsigned record = width * type.channels;
+  const bool is_integer = std::has_single_bit(width) && width <= 8 && !type.big_endian;
+  if (width > 1 && width <= kRecordMax) fronts.push_back({transpose(width)});
+  if (type.content == ContentClass::tensor) return fronts;
+  if (record > 1 && record <= kRecordMax) {
+    if (record != width) fronts.push_back({transpose(record)});
+    fronts.push_back({byte_delta(record), transpose(record)});
+    if (is_integer && width > 1) fronts.push_back({integer_delta(width, 0, record), transpose(record)});
+  }
+  if (width == 1) fronts.push_back({byte_delta(record)});
+  if (is_integer && width > 1) fronts.push_back({integer_delta(width, 0, record), transpose(width)});
+  return fronts;
+}
+
+std::vector<Front> fronts_of_class(ContentClass content, const Sample& sample) {
   std::vector<Front> fronts;
   switch (content) {
     case ContentClass::machine_x86:
@@ -135,6 +156,13 @@ std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass cont
     default:
       break;
   }
+  return fronts;
+}
+
+}  // namespace
+
+std::vector<Front> fronts_for(const codec::Registry& registry, const ContentType& type, const Sample& sample) {
+  std::vector<Front> fronts = type.has_elements ? fronts_of_elements(type) : fronts_of_class(type.content, sample);
   std::erase_if(fronts, [&](const Front& front) { return !is_known(registry, front); });
   return fronts;
 }

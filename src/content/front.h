@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "mmh/codec/frame.h"
-#include "mmh/content/classify.h"
+#include "mmh/content/content_type.h"
 
 namespace mmh::content {
 
@@ -56,7 +56,7 @@ void for_each_part(const codec::Registry& registry, const Front& front, const Sa
 
 /// The fronts that may suit data of a class, most general first; none for text. `sample`: of the data, for the length
 /// of its records. Fronts whose codecs the registry lacks are left out.
-std::vector<Front> fronts_for(const codec::Registry& registry, ContentClass content, const Sample& sample);
+std::vector<Front> fronts_for(const codec::Registry& registry, const ContentType& type, const Sample& sample);
 
 /// Up to `count` of `fronts`, those that leave `sample` with the lowest order-0 entropy of each byte plane, best first,
 /// and only those that lower it. Fronts that only matter to matches (branches) are not judged and come first.

@@ -67,6 +67,9 @@ std::vector<Region> find_in(const RandomAccessSource& file, std::uint64_t size, 
     case aiff:
       find_aiff(reader, regions);
       break;
+    case elf:
+      find_elf(reader, regions);
+      break;
     case raw_floats:
       find_raw_floats(reader, regions);
       break;
@@ -90,6 +93,9 @@ std::optional<LayoutFormat> layout_format(ByteView head, std::uint64_t file_size
     return head.size() >= at + bytes.size() && as_text(head.subspan(at, bytes.size())) == bytes;
   };
   switch (std::to_integer<char>(head[0])) {
+    case '\x7F':
+      if (has("\x7F\x45LF")) return elf;
+      break;
     case 'G':
       if (has("GGUF")) return gguf;
       break;
@@ -146,8 +152,8 @@ std::vector<Region> coarse_layout(std::vector<Region> regions, std::uint64_t siz
   for (Region& region : regions) {
     if (!coarse.empty()) {
       Region& last = coarse.back();
-      const bool same = last.type == region.type && last.kind == region.kind && last.big_endian == region.big_endian &&
-                        last.channels == region.channels;
+      const bool same = last.type == region.type && last.content == region.content &&
+                        last.big_endian == region.big_endian && last.channels == region.channels;
       if (same && last.offset + last.size == region.offset && (last.size < size_min || region.size < size_min)) {
         last.size += region.size;
         if (last.row_size != region.row_size) last.row_size = 0;
@@ -172,8 +178,9 @@ Stretch stretch_at(std::span<const Region> regions, std::uint64_t offset) {
 std::uint64_t cut_unit(const Region& region) {
   constexpr std::uint64_t kRowMax = std::uint64_t{8} << 10;
   const std::uint64_t one = element_size(region.type);
-  if (region.kind == RegionKind::tensor) return one;
-  if (region.kind == RegionKind::picture && region.row_size != 0 && region.row_size <= kRowMax) return region.row_size;
+  if (region.content == ContentClass::tensor) return one;
+  if (region.content == ContentClass::image && region.row_size != 0 && region.row_size <= kRowMax)
+    return region.row_size;
   return one * region.channels;
 }
 

@@ -97,23 +97,25 @@ class DefaultPlanner final : public Planner {
  public:
   explicit DefaultPlanner(const codec::Registry& registry) : registry_(registry) {}
 
-  Plan plan(ByteView raw, ContentClass content, int level) const override {
+  Plan plan(ByteView raw, const ContentType& type, int level) const override {
     MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
     const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
     if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
     const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
-    if (is_text(content)) return has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size());
-    if (content == compressed || looks_incompressible(raw)) return plan_incompressible(raw, effort);
+    if (is_text(type.content))
+      return has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size());
+    if (type.content == compressed || looks_incompressible(raw)) return plan_incompressible(raw, effort);
 
     const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
-    if (content == tensor) {
-      if (auto plan = plan_floats(raw, sample, effort)) return *std::move(plan);
+    if (type.content == tensor) {
+      if (auto plan = plan_floats(raw, type, sample, effort)) return *std::move(plan);
     }
-    const Front front = choose_front(sample, content, effort);
+    const Front front = choose_front(sample, type, effort);
     return plan_of(front, choose_back(sample, raw.size(), front, effort, has_lzma));
   }
 
-  std::size_t block_size(ContentClass content, int level) const override {
+  std::size_t block_size(const ContentType& type, int level) const override {
+    const ContentClass content = type.content;
     // A file is read by decoding its block from the start: what hardly shrinks is read and matched in small blocks.
     if (content == compressed || content == tensor) return 3 * kMiB;
     if (level >= 8) return 32 * kMiB;
@@ -136,11 +138,19 @@ class DefaultPlanner final : public Planner {
     return zstd_plan(std::min(effort.zstd, kLevelEnough), raw.size());
   }
 
+  static std::optional<FloatGuess> known_floats(const ContentType& type) {
+    using enum ElementType;
+    const bool is_float = type.element == fp64 || type.element == fp32 || type.element == fp16 || type.element == bf16;
+    if (!is_float || type.big_endian) return std::nullopt;
+    return FloatGuess{type.element, 0};
+  }
+
   // Floats: planes with the exponents apart, each plane with the coder that does best on the sample, or none. Nothing
   // where the block is not of floats, or where there is more to find in it than exponents.
-  std::optional<Plan> plan_floats(ByteView raw, const Sample& sample, const Effort& effort) const {
+  std::optional<Plan> plan_floats(ByteView raw, const ContentType& type, const Sample& sample,
+                                  const Effort& effort) const {
     const codec::Codec* const planes = registry_.find(CodecId::planes);
-    const auto guess = guess_floats(raw);
+    const auto guess = type.has_elements ? known_floats(type) : guess_floats(raw);
     if (!guess || planes == nullptr || registry_.find(CodecId::rans) == nullptr) return std::nullopt;
     Plan plan;
     plan.codec = CodecId::planes;
@@ -213,8 +223,8 @@ class DefaultPlanner final : public Planner {
     return plain_size - plain_size / 200 - std::min(saved / 64, plain_size / 16);
   }
 
-  Front choose_front(const Sample& sample, ContentClass content, const Effort& effort) const {
-    const auto fronts = most_promising(registry_, fronts_for(registry_, content, sample), sample, effort.trials);
+  Front choose_front(const Sample& sample, const ContentType& type, const Effort& effort) const {
+    const auto fronts = most_promising(registry_, fronts_for(registry_, type, sample), sample, effort.trials);
     if (fronts.empty()) return {};
     const std::size_t plain_size = plain_size_of(sample, effort);
     std::size_t best_size = size_to_beat(sample, plain_size);

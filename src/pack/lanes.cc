@@ -7,9 +7,10 @@ namespace mmh::pack {
 
 namespace {
 
-// Below this, a class's remainder shares a block with other remainders: a block of its own would cost more than it
+// Below this, a type's remainder shares a block with other remainders: a block of its own would cost more than it
 // gains.
 constexpr std::size_t kRemainderMax = std::size_t{128} << 10;
+constexpr std::size_t kTypedRemainderMax = std::size_t{16} << 10;
 
 std::uint32_t extension_key(std::string_view path) {
   const auto name = path.substr(path.rfind('/') + 1);
@@ -23,10 +24,10 @@ std::uint32_t extension_key(std::string_view path) {
 
 }  // namespace
 
-LikenessKey Lanes::key_for(content::ContentClass content, std::string_view path, const chunking::Sketch* sketch) {
+LikenessKey Lanes::key_for(const content::ContentType& type, std::string_view path, const chunking::Sketch* sketch) {
   LikenessKey key{extension_key(path), ++groups_, 0};
   if (sketch == nullptr) return key;
-  Lane& lane = lanes_[static_cast<std::size_t>(content)];
+  Lane& lane = lanes_[type];
   for (std::size_t i = 0; i < sketch->size(); ++i) {
     const auto found = lane.group_of_feature.find(std::uint64_t{i} << 32 | (*sketch)[i]);
     if (found != lane.group_of_feature.end()) {
@@ -40,10 +41,10 @@ LikenessKey Lanes::key_for(content::ContentClass content, std::string_view path,
   return key;
 }
 
-void Lanes::add(content::ContentClass content, WaitingChunk chunk) {
+void Lanes::add(const content::ContentType& type, WaitingChunk chunk) {
   chunk.key.sequence = ++sequence_;
   if (chunk.owner->waiting_chunks++ == 0) held_bytes_ += chunk.owner->bytes.size();
-  Lane& lane = lanes_[static_cast<std::size_t>(content)];
+  Lane& lane = lanes_[type];
   lane.bytes += chunk.data.size();
   lane.chunks.push_back(std::move(chunk));
   ++waiting_;
@@ -54,18 +55,17 @@ void Lanes::release(const WaitingChunk& chunk) {
   --waiting_;
 }
 
-std::vector<BlockContent> Lanes::cut(content::ContentClass content, std::size_t block_size, bool all) {
-  Lane& lane = lanes_[static_cast<std::size_t>(content)];
+std::vector<BlockContent> Lanes::cut(const content::ContentType& type, Lane& lane, std::size_t block_size, bool all) {
   std::ranges::sort(lane.chunks, {}, &WaitingChunk::key);
   std::vector<BlockContent> blocks;
-  BlockContent block{content, {}, 0};
+  BlockContent block{type, {}, 0};
   std::size_t begin = 0;  // of the block that is being filled
   for (std::size_t i = 0; i < lane.chunks.size(); ++i) {
     const std::size_t size = lane.chunks[i].data.size();
     if (block.size + size > block_size && block.size > 0) {
       block.chunks.assign(std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin)),
                           std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(i)));
-      blocks.push_back(std::exchange(block, BlockContent{content, {}, 0}));
+      blocks.push_back(std::exchange(block, BlockContent{type, {}, 0}));
       begin = i;
     }
     block.size += size;
@@ -86,26 +86,37 @@ std::vector<BlockContent> Lanes::cut(content::ContentClass content, std::size_t 
 }
 
 std::vector<BlockContent> Lanes::take_largest(const BlockSizeOf& block_size_of) {
-  const auto largest = std::ranges::max_element(lanes_, {}, &Lane::bytes);
-  const auto content = static_cast<content::ContentClass>(largest - lanes_.begin());
-  return cut(content, block_size_of(content), false);
+  const auto largest = std::ranges::max_element(lanes_, {}, [](const auto& lane) { return lane.second.bytes; });
+  std::vector<BlockContent> blocks = cut(largest->first, largest->second, block_size_of(largest->first), false);
+  if (largest->second.chunks.empty()) lanes_.erase(largest);
+  return blocks;
 }
 
 std::vector<BlockContent> Lanes::take_all(const BlockSizeOf& block_size_of) {
-  const auto host = std::ranges::max_element(
-      lanes_, {}, [](const Lane& lane) { return lane.bytes < kRemainderMax ? lane.bytes : 0; });
-  for (Lane& lane : lanes_) {
-    if (&lane == &*host || lane.bytes >= kRemainderMax) continue;
-    std::ranges::move(lane.chunks, std::back_inserter(host->chunks));
-    host->bytes += std::exchange(lane.bytes, 0);
-    lane.chunks.clear();
-    lane.group_of_feature.clear();
+  Lane mixed;
+  content::ContentType mixed_type;
+  std::uint64_t largest = 0;
+  for (auto lane = lanes_.begin(); lane != lanes_.end();) {
+    auto& [type, waiting] = *lane;
+    if (waiting.bytes >= (type.has_elements ? kTypedRemainderMax : kRemainderMax)) {
+      ++lane;
+      continue;
+    }
+    if (waiting.bytes > largest) {
+      largest = waiting.bytes;
+      mixed_type = type;
+    }
+    // Only what stands alone keeps its elements: those of others begin anywhere.
+    if (!mixed.chunks.empty()) mixed_type = content::ContentType(mixed_type.content);
+    std::ranges::move(waiting.chunks, std::back_inserter(mixed.chunks));
+    mixed.bytes += waiting.bytes;
+    lane = lanes_.erase(lane);
   }
-  std::vector<BlockContent> blocks;
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    const auto content = static_cast<content::ContentClass>(i);
-    std::ranges::move(cut(content, block_size_of(content), true), std::back_inserter(blocks));
+  std::vector<BlockContent> blocks = cut(mixed_type, mixed, block_size_of(mixed_type), true);
+  for (auto& [type, lane] : lanes_) {
+    std::ranges::move(cut(type, lane, block_size_of(type), true), std::back_inserter(blocks));
   }
+  lanes_.clear();
   // Largest first, so that threads finish together.
   std::ranges::stable_sort(blocks, std::ranges::greater{}, &BlockContent::size);
   return blocks;

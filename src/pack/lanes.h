@@ -1,9 +1,9 @@
 #pragma once
-// Chunks waiting to be put into blocks, kept apart by content class and ordered by likeness.
+// Chunks waiting to be put into blocks, kept apart by content type and ordered by likeness.
 
-#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
@@ -12,7 +12,7 @@
 #include "dedup_index.h"
 #include "mmh/base/bytes.h"
 #include "mmh/chunking/sketch.h"
-#include "mmh/content/classify.h"
+#include "mmh/content/content_type.h"
 #include "mmh/hash/digest.h"
 
 namespace mmh::pack {
@@ -43,19 +43,19 @@ struct WaitingChunk {
 
 /// Chunks of one block.
 struct BlockContent {
-  content::ContentClass content = content::ContentClass::binary;
+  content::ContentType type;
   std::vector<WaitingChunk> chunks;
   std::size_t size = 0;
 };
 
-using BlockSizeOf = std::function<std::size_t(content::ContentClass)>;
+using BlockSizeOf = std::function<std::size_t(const content::ContentType&)>;
 
 /// All lanes. Deterministic: what comes out depends on the chunks added and their order alone.
 class Lanes {
  public:
   /// Where a file's chunks stand among others: give each chunk of the file the same key but for `sequence`.
-  LikenessKey key_for(content::ContentClass content, std::string_view path, const chunking::Sketch* sketch);
-  void add(content::ContentClass content, WaitingChunk chunk);
+  LikenessKey key_for(const content::ContentType& type, std::string_view path, const chunking::Sketch* sketch);
+  void add(const content::ContentType& type, WaitingChunk chunk);
   /// Bytes of read buffers that waiting chunks keep alive.
   std::uint64_t held_bytes() const { return held_bytes_; }
   bool empty() const { return waiting_ == 0; }
@@ -63,7 +63,7 @@ class Lanes {
   /// Takes full blocks out of the lane that holds most; its rest stays, unless that is all it has: then the rest goes
   /// too.
   std::vector<BlockContent> take_largest(const BlockSizeOf& block_size_of);
-  /// Takes everything, largest block first. Small remainders of several classes share a block.
+  /// Takes everything, largest block first. Small remainders of several types share a block.
   std::vector<BlockContent> take_all(const BlockSizeOf& block_size_of);
 
  private:
@@ -72,10 +72,10 @@ class Lanes {
     std::uint64_t bytes = 0;
     std::unordered_map<std::uint64_t, std::uint64_t> group_of_feature;
   };
-  std::vector<BlockContent> cut(content::ContentClass content, std::size_t block_size, bool all);
+  std::vector<BlockContent> cut(const content::ContentType& type, Lane& lane, std::size_t block_size, bool all);
   void release(const WaitingChunk& chunk);
 
-  std::array<Lane, content::kContentClassCount> lanes_;
+  std::map<content::ContentType, Lane> lanes_;
   std::uint64_t held_bytes_ = 0;
   std::uint64_t waiting_ = 0;
   std::uint64_t sequence_ = 0;

@@ -24,6 +24,7 @@ namespace mmh::pack {
 namespace {
 
 using content::ContentClass;
+using content::ContentType;
 
 constexpr std::size_t kBatchItemsMax = 256;
 constexpr std::size_t kSketchSizeMin = 512;
@@ -104,6 +105,7 @@ struct BatchItem {
   bool grown = false;  ///< No longer fits a batch: to be read as a long file.
   Segment segment;
   std::vector<tree::DataRun> runs;
+  CutPlan cuts;
   ContentClass content = ContentClass::binary;
   std::optional<chunking::Sketch> sketch;
 };
@@ -112,14 +114,17 @@ struct BatchItem {
 struct LongFile {
   tree::WalkItem found;
   tree::OpenedFile opened;
+  CutPlan cuts;
+  ContentClass content = ContentClass::binary;
   std::uint64_t next_offset = 0;  ///< Of the segment to schedule next.
   // From here on: used when segments come back, in order.
   hash::Blake3 hasher;
   std::uint64_t content_size = 0;
   bool ended_early = false;
   bool failed = false;
-  ContentClass content = ContentClass::binary;
   LikenessKey key;
+  std::shared_ptr<ReadBuffer> last_buffer;  ///< Holds `carried`.
+  ByteView carried;                         ///< What the segment before took of the next one's bytes.
   WaitingRecord* record = nullptr;
 };
 
@@ -127,6 +132,7 @@ struct LongFile {
 struct ReadJob {
   std::vector<BatchItem> items;
   std::size_t planned_bytes = 0;
+  std::size_t further_bytes = 0;  ///< Behind the segment: the rest of its last chunk.
   std::shared_ptr<LongFile> long_file;
   Segment segment;
   bool last_segment = false;
@@ -143,6 +149,25 @@ struct BlockJob {
   hash::Digest hash;
   std::optional<Error> failure;
   TaskPool::Handle task;
+};
+
+/// An open file as it is packed: zeros in its holes.
+class OpenedSource final : public RandomAccessSource {
+ public:
+  OpenedSource(Sys& sys, const tree::OpenedFile& file) : sys_(sys), file_(file) {}
+  std::uint64_t size() const override { return static_cast<std::uint64_t>(file_.info.st_size); }
+  Result<> read_at(std::uint64_t offset, Bytes out) const override {
+    const auto got = read_segment(sys_, file_.fd.get(), file_.runs, offset, out);
+    if (got.error != 0) return fail(errno_error(got.error, "cannot read"));
+    if (got.value < out.size()) return fail(Errc::changed, "became shorter");
+    return {};
+  }
+  const std::string& name() const override { return name_; }
+
+ private:
+  Sys& sys_;
+  const tree::OpenedFile& file_;
+  std::string name_;
 };
 
 class Packer {
@@ -244,8 +269,8 @@ class Packer {
   std::unordered_map<hash::Digest, std::uint64_t, hash::DigestHash>& known_pages() { return known_pages_; }
 
  private:
-  std::size_t block_size(ContentClass content) const {
-    std::size_t size = std::min(options_.planner->block_size(content, options_.level), codec::kRawSizeMax);
+  std::size_t block_size(const ContentType& type) const {
+    std::size_t size = std::min(options_.planner->block_size(type, options_.level), codec::kRawSizeMax);
     size = std::min(size, budget_.block);
     if (options_.block_size != 0) size = std::min(size, static_cast<std::size_t>(options_.block_size));
     return size;
@@ -313,9 +338,29 @@ class Packer {
       MMH_LET(const bool reused, reuse_known_file(*file));
       if (reused) return true;
     }
+    look_at(*file);
     long_file_ = std::move(file);
     schedule_segment();
     return true;
+  }
+
+  /// What the file is and where its typed regions are. A file that cannot be read is told of when its segments are.
+  void look_at(LongFile& file) {
+    const OpenedSource source(*options_.sys, file.opened);
+    Buffer head(kClassifySize);
+    if (!source.read_at(0, head)) return;
+    file.content = content::classify(head, file.found.entry.path);
+    if (const auto format = content::layout_format(head, source.size(), file.content)) {
+      file.cuts = CutPlan(content::find_layout(source, *format), sizes_.size_max);
+    }
+  }
+
+  /// The same for a file that is read once from front to back.
+  void look_at_head(LongFile& file, ByteView head) {
+    file.content = content::classify(head.first(std::min(head.size(), kClassifySize)), file.found.entry.path);
+    if (const auto format = content::layout_format(head, file.found.entry.size, file.content)) {
+      file.cuts = CutPlan(content::find_layout(head, file.found.entry.size, *format), sizes_.size_max);
+    }
   }
 
   void schedule_segment() {
@@ -326,6 +371,7 @@ class Packer {
     const std::uint64_t end = std::min(size, long_file_->next_offset + kSegmentSize);
     long_file_->next_offset = end;
     job->planned_bytes = static_cast<std::size_t>(end - job->segment.file_offset);
+    job->further_bytes = static_cast<std::size_t>(std::min(size, long_file_->cuts.free_from(end)) - end);
     job->last_segment = end == size;
     if (job->last_segment) long_file_.reset();
     submit(std::move(job), [this](ReadJob& read) { read_long_segment(read); });
@@ -380,9 +426,13 @@ class Packer {
   }
 
   void analyse_item(BatchItem& item) {
-    analyse_segment(item.segment, item.runs, true, sizes_);
     const ByteView data = item.segment.data;
-    item.content = content::classify(data.first(std::min(data.size(), kClassifySize)), item.found.entry.path);
+    const ByteView head = data.first(std::min(data.size(), kClassifySize));
+    item.content = content::classify(head, item.found.entry.path);
+    if (const auto format = content::layout_format(head, data.size(), item.content)) {
+      item.cuts = CutPlan(content::find_layout(*memory_source(data, {}), *format), sizes_.size_max);
+    }
+    analyse_segment(item.segment, item.runs, item.cuts, true, sizes_);
     if (options_.level > 1 && data.size() >= kSketchSizeMin && data.size() <= kSketchSizeMax &&
         item.content != ContentClass::compressed) {
       item.sketch = chunking::similarity_sketch(data);
@@ -393,19 +443,21 @@ class Packer {
     LongFile& file = *job.long_file;
     Segment& segment = job.segment;
     const auto& runs = file.opened.runs;
+    const std::size_t wanted = job.planned_bytes + job.further_bytes;
     const auto run = std::ranges::upper_bound(runs, segment.file_offset, {},
                                               [](const tree::DataRun& r) { return r.offset + r.length; });
-    if (run == runs.end() || run->offset >= segment.file_offset + job.planned_bytes) {
-      segment.data = zero_segment().first(job.planned_bytes);
+    const bool all_hole = run == runs.end() || run->offset >= segment.file_offset + wanted;
+    if (all_hole && wanted <= kSegmentSize) {
+      segment.data = zero_segment().first(wanted);
       segment.size = job.planned_bytes;
     } else {
-      job.buffer->bytes.resize(job.planned_bytes);
+      job.buffer->bytes.resize(wanted);
       const auto got = read_segment(*options_.sys, file.opened.fd.get(), runs, segment.file_offset, job.buffer->bytes);
       job.error = got.error;
-      segment.size = got.value;
       segment.data = ByteView(job.buffer->bytes).first(got.value);
+      segment.size = std::min(got.value, job.planned_bytes);
     }
-    analyse_segment(segment, runs, false, sizes_);
+    analyse_segment(segment, runs, file.cuts, false, sizes_);
   }
 
   // ---- in order, on the calling thread ----
@@ -426,7 +478,7 @@ class Packer {
   }
 
   BlockSizeOf block_size_of() const {
-    return [this](ContentClass content) { return block_size(content); };
+    return [this](const ContentType& type) { return block_size(type); };
   }
 
   void leave_out(const tree::Entry& entry, const Error& error) {
@@ -507,7 +559,8 @@ class Packer {
       if (is_new) {
         known->second = std::make_shared<ChunkPlace>();
         known->second->length = piece.length;
-        lanes_.add(content, {key, known->second, buffer, segment.data.subspan(piece.offset, piece.length), piece.hash});
+        lanes_.add(piece.type.value_or(content),
+                   {key, known->second, buffer, segment.data.subspan(piece.offset, piece.length), piece.hash});
       } else {
         totals_.duplicate_bytes += piece.length;
       }
@@ -515,12 +568,28 @@ class Packer {
     }
   }
 
+  /// The front of a segment is stored as the last chunk of the one before it read it. Where it has changed since, what
+  /// was stored is what counts: the hash of the content must be that of the pack's bytes.
+  void keep_carried(ReadJob& job) {
+    const ByteView carried = job.long_file->carried;
+    Segment& segment = job.segment;
+    if (segment.size >= carried.size() && std::ranges::equal(segment.data.first(carried.size()), carried)) return;
+    warn_changed(job.long_file->found.entry.path);
+    Buffer& bytes = job.buffer->bytes;
+    const bool cut_short = segment.size < carried.size();
+    if (bytes.empty()) bytes.assign(segment.data.begin(), segment.data.end());
+    if (cut_short) bytes.resize(carried.size());
+    std::ranges::copy(carried, bytes.begin());
+    if (cut_short) segment.size = carried.size();
+    segment.data = ByteView(bytes).first(std::max(segment.size, segment.data.size()));
+    hash_content(segment, false);
+  }
+
   Result<> take_long_segment(ReadJob& job) {
     LongFile& file = *job.long_file;
     Segment& segment = job.segment;
     tree::Entry& entry = file.found.entry;
     if (segment.file_offset == 0) {
-      file.content = content::classify(segment.data.first(std::min(segment.data.size(), kClassifySize)), entry.path);
       file.key = lanes_.key_for(file.content, entry.path, nullptr);
       file.record = &records_.emplace_back();
       ++totals_.files;
@@ -531,15 +600,18 @@ class Packer {
                                                           segment.file_offset + segment.size)));
     }
     if (!file.failed && !file.ended_early) {
+      keep_carried(job);
       add_pieces(*file.record, segment, job.buffer, file.content, file.key);
       settle(*file.record);
       totals_.content_bytes += segment.size;
       file.content_size += segment.size;
       file.ended_early = segment.size < job.planned_bytes;
+      file.carried = segment.data.subspan(segment.size);
+      file.last_buffer = job.buffer;
       if (segment.size == kSegmentSize) {
         for (const hash::ChainingValue& half : segment.halves) file.hasher.push_subtree(half, kHalfSegmentSize);
       } else {
-        file.hasher.update(segment.data);
+        file.hasher.update(segment.content());
       }
     }
     if (!job.last_segment) return {};
@@ -607,7 +679,8 @@ class Packer {
       BatchItem& item = job->items.emplace_back();
       item.found.entry = std::move(entry);
       item.runs = runs;
-      MMH_TRY(fill_from_tar(tar, job->buffer->bytes, static_cast<std::size_t>(item.found.entry.size)));
+      job->buffer->bytes.resize(static_cast<std::size_t>(item.found.entry.size));
+      MMH_TRY(fill_from_tar(tar, job->buffer->bytes));
       item.segment.size = job->buffer->bytes.size();
       item.segment.data = job->buffer->bytes;
       submit(std::move(job), [this](ReadJob& read) { analyse_item(read.items[0]); });
@@ -616,6 +689,7 @@ class Packer {
       file->found.entry = std::move(entry);
       file->opened.runs = runs;
       const std::uint64_t size = file->found.entry.size;
+      Buffer ahead;  // what was read of the next segment
       for (std::uint64_t at = 0; at < size; at += kSegmentSize) {
         MMH_TRY(check_cancelled(options_.cancel));
         auto job = std::make_unique<ReadJob>();
@@ -623,11 +697,21 @@ class Packer {
         job->segment.file_offset = at;
         job->planned_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(size - at, kSegmentSize));
         job->last_segment = at + kSegmentSize >= size;
-        MMH_TRY(fill_from_tar(tar, job->buffer->bytes, job->planned_bytes));
+        Buffer& bytes = job->buffer->bytes;
+        bytes = std::move(ahead);
+        const std::size_t had = bytes.size();
+        bytes.resize(job->planned_bytes);
+        MMH_TRY(fill_from_tar(tar, Bytes(bytes).subspan(had)));
+        if (at == 0) look_at_head(*file, bytes);
+        const std::uint64_t end = at + job->planned_bytes;
+        bytes.resize(job->planned_bytes + static_cast<std::size_t>(std::min(size, file->cuts.free_from(end)) - end));
+        MMH_TRY(fill_from_tar(tar, Bytes(bytes).subspan(job->planned_bytes)));
+        ahead.assign(bytes.begin() + static_cast<std::ptrdiff_t>(job->planned_bytes), bytes.end());
         job->segment.size = job->planned_bytes;
-        job->segment.data = job->buffer->bytes;
-        submit(std::move(job),
-               [this](ReadJob& read) { analyse_segment(read.segment, read.long_file->opened.runs, false, sizes_); });
+        job->segment.data = bytes;
+        submit(std::move(job), [this](ReadJob& read) {
+          analyse_segment(read.segment, read.long_file->opened.runs, read.long_file->cuts, false, sizes_);
+        });
         if (reads_.size() >= reads_in_flight_max_) MMH_TRY(finish_oldest_read());
       }
     }
@@ -635,10 +719,9 @@ class Packer {
     return {};
   }
 
-  static Result<> fill_from_tar(tree::TarReader& tar, Buffer& out, std::size_t size) {
-    out.resize(size);
-    for (std::size_t done = 0; done < size;) {
-      MMH_LET(const std::size_t got, tar.read(Bytes(out).subspan(done)));
+  static Result<> fill_from_tar(tree::TarReader& tar, Bytes out) {
+    for (std::size_t done = 0; done < out.size();) {
+      MMH_LET(const std::size_t got, tar.read(out.subspan(done)));
       if (got == 0) return fail(Errc::corrupt, "the tar stream ends within a file");
       done += got;
     }
@@ -673,7 +756,7 @@ class Packer {
       at += chunk.data.size();
       chunk.owner.reset();
     }
-    codec::Plan plan = options_.planner->plan(raw, job.content.content, options_.level);
+    codec::Plan plan = options_.planner->plan(raw, job.content.type, options_.level);
     if (plan.codec == codec::CodecId::zstd && plan.children.empty()) plan.options.dictionary = job.dictionary;
     auto frame = codec::encode_frame(*options_.registry, plan, raw, options_.cancel);
     if (!frame) {
@@ -698,7 +781,7 @@ class Packer {
       index_.insert(chunk.hash, *chunk.place);
       waiting_chunks_.erase(chunk.hash);
     }
-    ClassUse& use = totals_.classes[static_cast<std::size_t>(job->content.content)];
+    ClassUse& use = totals_.classes[static_cast<std::size_t>(job->content.type.content)];
     use.raw_bytes += job->content.size;
     use.stored_bytes += kBlockHeaderSize + job->frame.size();
     report_progress();
@@ -708,11 +791,11 @@ class Packer {
   /// A dictionary for a class, when blocks are too small to hold the context that they need. Trained on the first
   /// blocks of the class that come, and stored before them.
   Result<std::shared_ptr<const codec::Dictionary>> dictionary_for(const BlockContent& block) {
-    if (!options_.train_dictionary || block_size(block.content) > kDictionaryBlockMax ||
-        block.content == ContentClass::compressed) {
+    if (!options_.train_dictionary || block_size(block.type) > kDictionaryBlockMax ||
+        block.type.content == ContentClass::compressed) {
       return std::shared_ptr<const codec::Dictionary>();
     }
-    auto& known = dictionaries_[static_cast<std::size_t>(block.content)];
+    auto& known = dictionaries_[static_cast<std::size_t>(block.type.content)];
     if (known) return *known;
     Buffer samples;
     std::vector<std::size_t> sizes;

@@ -8,6 +8,9 @@ namespace mmh::pack {
 
 namespace {
 
+constexpr std::uint64_t kRegionMin = std::uint64_t{4} << 10;         // smaller ones cost more in chunks than they gain
+constexpr std::uint64_t kTypedChunkSize = std::uint64_t{128} << 10;  // as near as whole elements come to it
+
 // Calls visit(begin, end, hole) for each stretch of [offset, offset + size), in order.
 template <class Visit>
 void for_each_stretch(std::span<const tree::DataRun> runs, std::uint64_t offset, std::uint64_t size, Visit visit) {
@@ -56,35 +59,75 @@ SysResult<std::size_t> read_segment(Sys& sys, int fd, std::span<const tree::Data
   return {done, error};
 }
 
-void analyse_segment(Segment& segment, std::span<const tree::DataRun> runs, bool whole,
-                     const chunking::ChunkSizes& sizes) {
-  segment.pieces.clear();
-  for_each_stretch(runs, segment.file_offset, segment.size, [&](std::uint64_t begin, std::uint64_t end, bool hole) {
-    auto at = static_cast<std::uint32_t>(begin - segment.file_offset);
-    const auto stop = static_cast<std::uint32_t>(end - segment.file_offset);
-    if (hole) {
-      segment.pieces.push_back({at, stop - at, true, {}});
-      return;
-    }
-    while (at < stop) {
-      const auto length = static_cast<std::uint32_t>(chunking::first_cut(segment.data.subspan(at, stop - at), sizes));
-      segment.pieces.push_back({at, length, false, {}});
-      at += length;
-    }
-  });
-  const bool single = segment.pieces.size() == 1 && !segment.pieces[0].hole;
-  if (!(whole && single)) {
-    for (Piece& piece : segment.pieces) {
-      if (!piece.hole) piece.hash = hash::blake3(segment.data.subspan(piece.offset, piece.length));
-    }
-  }
+CutPlan::CutPlan(std::vector<content::Region> regions, std::uint32_t chunk_max)
+    : regions_(content::coarse_layout(std::move(regions), kRegionMin)), chunk_max_(chunk_max) {}
+
+CutPlan::Stretch CutPlan::at(std::uint64_t offset) const {
+  const auto [region, end] = content::stretch_at(regions_, offset);
+  Stretch stretch{offset, end, region, 0};
+  if (region == nullptr) return stretch;
+  stretch.begin = region->offset;
+  const std::uint64_t unit = content::cut_unit(*region);
+  const std::uint64_t aim = std::min<std::uint64_t>(kTypedChunkSize, chunk_max_);
+  if (unit > 1 && unit <= aim) stretch.chunk_size = static_cast<std::uint32_t>(aim / unit * unit);
+  return stretch;
+}
+
+std::uint64_t CutPlan::free_from(std::uint64_t offset) const {
+  const Stretch stretch = at(offset);
+  if (stretch.chunk_size == 0) return offset;
+  const std::uint64_t chunks = (offset - stretch.begin + stretch.chunk_size - 1) / stretch.chunk_size;
+  return std::min(stretch.end, stretch.begin + chunks * stretch.chunk_size);
+}
+
+void hash_content(Segment& segment, bool whole) {
   if (whole) {
-    segment.file_hash = hash::blake3(segment.data);
-    if (single) segment.pieces[0].hash = segment.file_hash;
+    segment.file_hash = hash::blake3(segment.content());
   } else if (segment.size == kSegmentSize) {
     segment.halves = {
         hash::blake3_subtree(segment.data.first(kHalfSegmentSize), segment.file_offset),
-        hash::blake3_subtree(segment.data.last(kHalfSegmentSize), segment.file_offset + kHalfSegmentSize)};
+        hash::blake3_subtree(segment.content().last(kHalfSegmentSize), segment.file_offset + kHalfSegmentSize)};
+  }
+}
+
+void analyse_segment(Segment& segment, std::span<const tree::DataRun> runs, const CutPlan& cuts, bool whole,
+                     const chunking::ChunkSizes& sizes) {
+  segment.pieces.clear();
+  const auto place = [&](std::uint64_t offset) { return static_cast<std::uint32_t>(offset - segment.file_offset); };
+  const auto cut_run = [&](std::uint64_t at, std::uint64_t end) {
+    while (at < end) {
+      const CutPlan::Stretch stretch = cuts.at(at);
+      const std::uint64_t stop = std::min(end, stretch.end);
+      std::optional<content::ContentType> type;
+      if (stretch.region != nullptr) type = content_type(*stretch.region);
+      while (at < stop) {
+        std::uint64_t length = 0;
+        if (stretch.chunk_size == 0) {
+          length = chunking::first_cut(segment.data.subspan(place(at), static_cast<std::size_t>(stop - at)), sizes);
+        } else {
+          length = std::min(stop - at, stretch.chunk_size - (at - stretch.begin) % stretch.chunk_size);
+        }
+        segment.pieces.push_back({place(at), static_cast<std::uint32_t>(length), false, type, {}});
+        at += length;
+      }
+    }
+  };
+  const std::uint64_t begin = cuts.free_from(segment.file_offset);
+  const std::uint64_t end = segment.file_offset + segment.data.size();
+  if (begin < end) {
+    for_each_stretch(runs, begin, end - begin, [&](std::uint64_t from, std::uint64_t to, bool hole) {
+      if (hole) {
+        segment.pieces.push_back({place(from), static_cast<std::uint32_t>(to - from), true, {}, {}});
+      } else {
+        cut_run(from, to);
+      }
+    });
+  }
+  hash_content(segment, whole);
+  for (Piece& piece : segment.pieces) {
+    if (piece.hole) continue;
+    const bool is_file = whole && piece.length == segment.size;
+    piece.hash = is_file ? segment.file_hash : hash::blake3(segment.data.subspan(piece.offset, piece.length));
   }
 }
 

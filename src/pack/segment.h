@@ -3,12 +3,13 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "mmh/base/sys.h"
 #include "mmh/chunking/fastcdc.h"
 #include "mmh/chunking/sketch.h"
-#include "mmh/content/classify.h"
+#include "mmh/content/content_type.h"
 #include "mmh/hash/blake3.h"
 #include "mmh/tree/entry.h"
 
@@ -18,19 +19,49 @@ namespace mmh::pack {
 inline constexpr std::size_t kSegmentSize = std::size_t{4} << 20;
 inline constexpr std::size_t kHalfSegmentSize = kSegmentSize / 2;
 
+/// Where the typed regions of a file want chunks to end. In a region of elements chunks have one size, counted from the
+/// region's begin, whatever stands before it in the file: tensors that did not change give the same chunks in every
+/// file that holds them, and each chunk begins with an element.
+class CutPlan {
+ public:
+  CutPlan() = default;
+  /// `chunk_max`: bytes of a chunk, at most.
+  CutPlan(std::vector<content::Region> regions, std::uint32_t chunk_max);
+
+  /// A stretch of the file without a border inside.
+  struct Stretch {
+    std::uint64_t begin = 0;  ///< Of the region; elsewhere the offset asked for.
+    std::uint64_t end = 0;
+    const content::Region* region = nullptr;  ///< Null: of no known type.
+    std::uint32_t chunk_size = 0;             ///< Of every chunk, counted from the region's begin; 0: the bytes decide.
+  };
+  /// The stretch from `offset` on.
+  Stretch at(std::uint64_t offset) const;
+  /// The first offset, from `offset` on, where a chunk may begin that is not in the middle of another.
+  std::uint64_t free_from(std::uint64_t offset) const;
+
+ private:
+  std::vector<content::Region> regions_;
+  std::uint32_t chunk_max_ = 0;
+};
+
 /// A run of a segment: a chunk of data, or a hole.
 struct Piece {
   std::uint32_t offset = 0;  ///< In the segment.
   std::uint32_t length = 0;
   bool hole = false;
-  hash::Digest hash;  ///< Of a chunk.
+  std::optional<content::ContentType> type = std::nullopt;  ///< Of a typed region; else what the file is.
+  hash::Digest hash = {};                                   ///< Of a chunk.
 };
 
 /// Bytes of one file from `file_offset` on, and what was learnt of them.
 struct Segment {
   std::uint64_t file_offset = 0;
   std::size_t size = 0;  ///< Bytes of content, holes included; less than asked for when the file ended early.
-  ByteView data;         ///< `size` bytes, in a buffer that the batch owns or zero_segment().
+  /// In a buffer that the batch owns or zero_segment(): `size` bytes, and behind them those that belong to the last
+  /// chunk, which the next segment holds too.
+  ByteView data;
+  ByteView content() const { return data.first(size); }
   std::vector<Piece> pieces;
   hash::Digest file_hash;  ///< Where the segment is the whole file.
   /// Of a whole segment of a longer file. Halves, since a single subtree could not become a root if the file ended
@@ -41,10 +72,12 @@ struct Segment {
 /// kSegmentSize zeros, for segments that are all hole.
 ByteView zero_segment();
 
-/// Hashes segment.data and cuts the data runs into chunks. `runs` are offsets in the file; `whole`
-/// says that the segment is all of its file. Fills pieces, and file_hash or halves.
-void analyse_segment(Segment& segment, std::span<const tree::DataRun> runs, bool whole,
+/// Hashes the segment's content and cuts its data runs into chunks. `runs` are offsets in the file; `whole` says that
+/// the segment is all of its file. Fills pieces, and file_hash or halves.
+void analyse_segment(Segment& segment, std::span<const tree::DataRun> runs, const CutPlan& cuts, bool whole,
                      const chunking::ChunkSizes& sizes);
+/// The second half of that: hashes the content. Needed again where bytes were changed.
+void hash_content(Segment& segment, bool whole);
 
 /// Reads [offset, offset + size) of a file into `out` (zeros in holes); the bytes there were, or an errno value.
 SysResult<std::size_t> read_segment(Sys& sys, int fd, std::span<const tree::DataRun> runs, std::uint64_t offset,

@@ -9,10 +9,10 @@
 namespace mmh::test {
 namespace {
 
+using content::ContentClass;
 using content::ElementType;
 using content::LayoutFormat;
 using content::Region;
-using content::RegionKind;
 using namespace std::string_view_literals;
 
 // Appends numbers and text.
@@ -246,7 +246,7 @@ Region picture(std::size_t offset, std::size_t size, ElementType type, std::uint
   return {.offset = offset,
           .size = size,
           .type = type,
-          .kind = RegionKind::picture,
+          .content = ContentClass::image,
           .big_endian = big_endian,
           .channels = channels,
           .row_size = row};
@@ -363,7 +363,7 @@ Region sound(std::size_t offset, std::size_t size, ElementType type, std::uint32
   return {.offset = offset,
           .size = size,
           .type = type,
-          .kind = RegionKind::sound,
+          .content = ContentClass::audio,
           .big_endian = big_endian,
           .channels = channels,
           .row_size = channels * content::element_size(type)};

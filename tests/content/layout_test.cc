@@ -13,7 +13,7 @@ namespace {
 
 std::string describe(const Region& region) {
   return fmt::format("{}+{} {}{} kind {} channels {} row {} inner {} '{}'", region.offset, region.size,
-                     element_name(region.type), region.big_endian ? " big-endian" : "", static_cast<int>(region.kind),
+                     element_name(region.type), region.big_endian ? " big-endian" : "", class_name(region.content),
                      region.channels, region.row_size, region.inner_size, region.name);
 }
 
@@ -194,9 +194,9 @@ TEST(Layout, StretchesTileTheFile) {
 TEST(Layout, CutsKeepWholeElementsAndShortRows) {
   Region region{.type = ElementType::uint16, .channels = 3, .row_size = 600};
   EXPECT_EQ(cut_unit(region), 2U);
-  region.kind = RegionKind::sound;
+  region.content = ContentClass::audio;
   EXPECT_EQ(cut_unit(region), 6U);
-  region.kind = RegionKind::picture;
+  region.content = ContentClass::image;
   EXPECT_EQ(cut_unit(region), 600U);
   region.row_size = 60'000;
   EXPECT_EQ(cut_unit(region), 6U);
@@ -243,7 +243,7 @@ TEST(Layout, FindsRawPicturesByTheirHeader) {
     }
     const auto regions = regions_in(file, LayoutFormat::raw_picture);
     ASSERT_EQ(regions.size(), 1U);
-    EXPECT_EQ(describe(regions[0]), fmt::format("256+{} uint16{} kind 1 channels 1 row {} inner 0 ''",
+    EXPECT_EQ(describe(regions[0]), fmt::format("256+{} uint16{} kind image channels 1 row {} inner 0 ''",
                                                 kWidth * kHeight * 2, big_endian ? " big-endian" : "", kWidth * 2));
   }
 }
@@ -266,14 +266,14 @@ TEST(Layout, FindsTheTensorsAndPicturesOfTheCorpora) {
     std::string first;
   };
   const Expected expected[] = {
-      {"models/faceres-deep.bf16.bin", 1, 6'978'810, "0+6978810 bf16 kind 0 channels 1 row 0 inner 0 ''"},
-      {"models/faceres-deep.fp32.bin", 1, 13'957'620, "0+13957620 fp32 kind 0 channels 1 row 0 inner 0 ''"},
-      {"models/handskeleton.fp32.bin", 1, 5'502'280, "0+5502280 fp32 kind 0 channels 1 row 0 inner 0 ''"},
-      {"models/movenet-thunder.fp16.bin", 1, 12'477'112, "0+12477112 fp16 kind 0 channels 1 row 0 inner 0 ''"},
+      {"models/faceres-deep.bf16.bin", 1, 6'978'810, "0+6978810 bf16 kind tensors channels 1 row 0 inner 0 ''"},
+      {"models/faceres-deep.fp32.bin", 1, 13'957'620, "0+13957620 fp32 kind tensors channels 1 row 0 inner 0 ''"},
+      {"models/handskeleton.fp32.bin", 1, 5'502'280, "0+5502280 fp32 kind tensors channels 1 row 0 inner 0 ''"},
+      {"models/movenet-thunder.fp16.bin", 1, 12'477'112, "0+12477112 fp16 kind tensors channels 1 row 0 inner 0 ''"},
       {"models/ppocrv4_rec.fp32.onnx", 325, 10'761'252,
-       "84+240 fp32 kind 0 channels 1 row 240 inner 240 'batch_norm2d_148.b_0'"},
-      {"silesia/mr", 1, 9'961'472, "9092+9961472 uint16 kind 1 channels 1 row 1024 inner 0 ''"},
-      {"silesia/x-ray", 1, 8'474'000, "240+8474000 uint16 kind 1 channels 1 row 3800 inner 0 ''"},
+       "84+240 fp32 kind tensors channels 1 row 240 inner 240 'batch_norm2d_148.b_0'"},
+      {"silesia/mr", 1, 9'961'472, "9092+9961472 uint16 kind image channels 1 row 1024 inner 0 ''"},
+      {"silesia/x-ray", 1, 8'474'000, "240+8474000 uint16 kind image channels 1 row 3800 inner 0 ''"},
   };
   for (const Expected& file : expected) {
     const Buffer bytes = test::read_corpus_file(file.path, std::size_t{64} << 20);
@@ -287,6 +287,25 @@ TEST(Layout, FindsTheTensorsAndPicturesOfTheCorpora) {
     EXPECT_EQ(sum, file.bytes) << file.path;
     EXPECT_EQ(describe(regions.at(0)), file.first);
   }
+}
+
+TEST(Layout, FindsTheSectionsOfThisProgram) {
+  const auto program = open_source(real_sys(), "/proc/self/exe");
+  ASSERT_OK(program);
+  Buffer head(4096);
+  ASSERT_OK((*program)->read_at(0, head));
+  const auto format = layout_format(head, (*program)->size(), ContentClass::binary);
+  if (!format) GTEST_SKIP() << "this system's programs are not ELF";
+  ASSERT_EQ(*format, LayoutFormat::elf);
+  const auto regions = find_layout(**program, *format);
+  expect_sound(regions, (*program)->size());
+  const auto holds = [&](auto&& is_wanted) { return std::ranges::any_of(regions, is_wanted); };
+  EXPECT_TRUE(holds([](const Region& r) {
+    return r.content == ContentClass::machine_x86 || r.content == ContentClass::machine_arm64 ||
+           r.content == ContentClass::machine_other;
+  }));
+  EXPECT_TRUE(holds([](const Region& r) { return r.content == ContentClass::text; }));
+  EXPECT_TRUE(holds([](const Region& r) { return r.content == ContentClass::records && cut_unit(r) == 24; }));
 }
 
 }  // namespace

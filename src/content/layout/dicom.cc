@@ -155,7 +155,7 @@ class Dicom {
     regions_.add({.offset = begin,
                   .size = size - size % row,
                   .type = *type,
-                  .kind = RegionKind::picture,
+                  .content = ContentClass::image,
                   .channels = static_cast<std::uint32_t>(channels),
                   .row_size = row});
   }

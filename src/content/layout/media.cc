@@ -17,7 +17,7 @@ void add_picture(RegionList& regions, std::uint64_t file_end, std::uint64_t offs
   if (!size || offset > file_end || *size > file_end - offset) return;
   region.offset = offset;
   region.size = *size;
-  region.kind = RegionKind::picture;
+  region.content = ContentClass::image;
   regions.add(std::move(region));
 }
 
@@ -77,7 +77,7 @@ void add_sound(RegionList& regions, LayoutReader& reader, std::uint64_t size, st
   regions.add({.offset = reader.position(),
                .size = size - size % moment,
                .type = *type,
-               .kind = RegionKind::sound,
+               .content = ContentClass::audio,
                .big_endian = big_endian,
                .channels = channels,
                .row_size = moment});

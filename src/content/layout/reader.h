@@ -108,6 +108,7 @@ void find_tiff(LayoutReader& reader, RegionList& regions);
 void find_dicom(LayoutReader& reader, RegionList& regions);
 void find_wav(LayoutReader& reader, RegionList& regions);
 void find_aiff(LayoutReader& reader, RegionList& regions);
+void find_elf(LayoutReader& reader, RegionList& regions);
 void find_raw_picture(LayoutReader& reader, RegionList& regions);
 void find_raw_floats(LayoutReader& reader, RegionList& regions);
 

@@ -155,7 +155,7 @@ class Tiff {
     if (width == 0 || width > kSideMax || picture.height == 0 || picture.offsets.size() != picture.sizes.size()) return;
     const std::uint64_t channels = picture.planes == kSeparate ? 1 : picture.channels;
     Region region{.type = *type,
-                  .kind = RegionKind::picture,
+                  .content = ContentClass::image,
                   .big_endian = big_endian_ && element_size(*type) > 1,
                   .channels = static_cast<std::uint32_t>(channels),
                   .row_size = width * channels * element_size(*type)};

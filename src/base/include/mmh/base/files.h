@@ -57,8 +57,8 @@ class AtomicFile : public ByteSink {
   virtual Result<> commit() = 0;
 };
 
-/// Reads until `out` is full or the file ends; the count read. `offset` as pread. `cancel` (may be null) also ends a wait
-/// for a pipe that has nothing to give, with the error ECANCELED.
+/// Reads until `out` is full or the file ends; the count read. `offset` as pread. `cancel` (may be null) also ends a
+/// wait for a pipe that has nothing to give, with the error ECANCELED.
 SysResult<std::size_t> pread_full(Sys& sys, int fd, Bytes out, std::uint64_t offset);
 SysResult<std::size_t> read_full(Sys& sys, int fd, Bytes out, const CancelFlag* cancel = nullptr);
 /// Writes all of `in`; 0 or an errno value. A write of zero bytes that makes no progress is EIO.

@@ -1,6 +1,6 @@
 #pragma once
-// Where in a file the numbers are: tensors, pictures and sound, with the type of their elements and the length of their
-// rows. Found in the file's own headers, or, where it has none, by statistics.
+// Where in a file what is: tensors, pictures, sound and records, with the type of their elements and the length of
+// their rows, and machine code. Found in the file's own headers, or, where it has none, by statistics.
 
 #include <cstdint>
 #include <optional>
@@ -68,16 +68,15 @@ std::uint32_t element_size(ElementType type);
 /// Numbers in those bytes: 1, 2 (int4), or of a block.
 std::uint32_t element_count(ElementType type);
 
-enum class RegionKind : std::uint8_t { tensor, picture, sound };
-
-/// A run of a file's bytes that are elements of one type, from the first byte of an element to the last of another.
+/// A run of a file's bytes of one class that are elements of one type, from the first byte of an element to the last of
+/// another.
 struct Region {
   std::uint64_t offset = 0;  ///< In the file; of any alignment.
   std::uint64_t size = 0;    ///< Bytes; a multiple of the element's, padding of picture rows included.
   ElementType type = ElementType::uint8;
-  RegionKind kind = RegionKind::tensor;
+  ContentClass content = ContentClass::tensor;
   bool big_endian = false;
-  std::uint32_t channels = 1;  ///< Elements that stand side by side for one pixel or one moment.
+  std::uint32_t channels = 1;  ///< Elements that stand side by side for one pixel, one moment or one record.
   /// Bytes from one row to the next: of a picture, of a tensor's first dimension; of sound those of a moment. 0:
   /// unknown.
   std::uint64_t row_size = 0;
@@ -98,6 +97,7 @@ enum class LayoutFormat : std::uint8_t {
   dicom,
   wav,
   aiff,
+  elf,
   raw_floats,   ///< No header: floats as far as the file goes.
   raw_picture,  ///< A short header that names width and height, then 8- or 16-bit pixels.
 };

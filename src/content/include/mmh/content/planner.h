@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "mmh/codec/frame.h"
-#include "mmh/content/classify.h"
+#include "mmh/content/content_type.h"
 
 namespace mmh::content {
 
@@ -12,15 +12,15 @@ inline constexpr int kLevelMin = 1;
 inline constexpr int kLevelDefault = 5;
 inline constexpr int kLevelMax = 9;
 
-/// Chooses plans. Stateless; any thread. Deterministic: block, class and level decide, never a clock.
+/// Chooses plans. Stateless; any thread. Deterministic: block, type and level decide, never a clock.
 class Planner {
  public:
   virtual ~Planner() = default;
-  /// The plan for `raw`, a block of content of one class, at `level` (1..9): tries candidates on samples and weighs
+  /// The plan for `raw`, a block of content of one type, at `level` (1..9): tries candidates on samples and weighs
   /// size against a fixed cost model of each codec's speed.
-  virtual codec::Plan plan(ByteView raw, ContentClass content, int level) const = 0;
-  /// Raw bytes that a block of this class should hold at `level`; at most codec::kRawSizeMax.
-  virtual std::size_t block_size(ContentClass content, int level) const = 0;
+  virtual codec::Plan plan(ByteView raw, const ContentType& type, int level) const = 0;
+  /// Raw bytes that a block of this type should hold at `level`; at most codec::kRawSizeMax.
+  virtual std::size_t block_size(const ContentType& type, int level) const = 0;
 };
 
 /// The planner over the built-in codecs.
