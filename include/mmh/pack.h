@@ -119,6 +119,15 @@ struct CodecTotals {
   std::uint64_t stored_bytes = 0;
 };
 
+/// Blocks that are made by one program: the codecs from the block's side, each with what its streams are made by, as in
+/// "planes(stored, rans)"; a codec all of whose streams are stored stands alone.
+struct ProgramTotals {
+  std::string program;
+  std::uint64_t blocks = 0;
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t stored_bytes = 0;
+};
+
 /// Totals that need a pass over the whole pack's index and manifest.
 struct PackStatistics {
   std::uint64_t files = 0, directories = 0, symlinks = 0, hard_links = 0, others = 0;
@@ -177,6 +186,9 @@ class Pack {
 
   const PackInfo& info() const;
   Result<PackStatistics> statistics() const;
+  /// The programs of all data blocks, or of those that hold the file at `path`, largest first. Errors: not_found, usage
+  /// (not a regular file), corrupt.
+  Result<std::vector<ProgramTotals>> programs(std::optional<std::string_view> path = std::nullopt) const;
 
   /// The entry at a path; nothing when there is none.
   Result<std::optional<FileInfo>> find(std::string_view path) const;
@@ -213,6 +225,7 @@ struct CodecInfo {
   std::uint32_t id;
   std::string name;
   std::string purpose;
+  std::uint32_t since_format;  ///< The first version of the pack format that has it.
 };
 std::vector<CodecInfo> list_codecs();
 

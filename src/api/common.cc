@@ -22,8 +22,8 @@ bool matches(std::string_view pattern, std::string_view path) { return tree::glo
 std::vector<CodecInfo> list_codecs() {
   std::vector<CodecInfo> list;
   for (const codec::Codec* codec : codecs::builtin_registry().all()) {
-    list.push_back(
-        {static_cast<std::uint32_t>(codec->id()), std::string(codec->name()), std::string(codec->purpose())});
+    list.push_back({static_cast<std::uint32_t>(codec->id()), std::string(codec->name()), std::string(codec->purpose()),
+                    codec->since_format()});
   }
   return list;
 }

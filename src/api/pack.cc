@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <set>
 
 #include "convert.h"
 #include "mmh/base/files.h"
@@ -217,6 +219,20 @@ Result<std::string> graph_name(const pack::Reader& reader, std::uint64_t number,
   return name;
 }
 
+/// "planes(stored, rans)": the node, and what yields each of its streams. The frame is validated: no cycles, few nodes.
+std::string program_of(const std::vector<codec::NodeInfo>& nodes, std::size_t node) {
+  constexpr auto kStored = std::numeric_limits<std::size_t>::max();
+  std::string text(codecs::builtin_registry().find(nodes[node].codec)->name());
+  const std::vector<std::size_t>& from = nodes[node].from;
+  if (std::ranges::all_of(from, [](std::size_t source) { return source == kStored; })) return text;
+  text += '(';
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += from[i] == kStored ? "stored" : program_of(nodes, from[i]);
+  }
+  return text + ')';
+}
+
 }  // namespace
 
 Pack::Pack(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -235,6 +251,36 @@ Result<Pack> Pack::open_stream(int fd, const RunOptions& options) {
 }
 
 const PackInfo& Pack::info() const { return state_->info; }
+
+Result<std::vector<ProgramTotals>> Pack::programs(std::optional<std::string_view> path) const {
+  const pack::Reader& reader = *state_->reader;
+  std::set<std::uint64_t> wanted;
+  if (path) {
+    MMH_LET(const pack::FileRecord record, find_content(reader, *path));
+    MMH_LET(const auto extents, reader.extents_of(record));
+    for (const pack::Extent& extent : extents) {
+      if (!extent.is_hole()) wanted.insert(extent.block);
+    }
+  }
+  std::map<std::string, ProgramTotals> programs;
+  for (std::uint64_t number = 0; number < reader.trailer().block_count; ++number) {
+    if (path && !wanted.contains(number)) continue;
+    MMH_LET(const pack::BlockInfo block, reader.block_info(number));
+    if (block.type != pack::BlockType::data) continue;
+    MMH_LET(const Buffer stored, reader.read_stored(number));
+    MMH_LET(const auto nodes, codec::describe_frame(codecs::builtin_registry(), stored, block.raw_size));
+    const std::string program = nodes.empty() ? "stored" : program_of(nodes, nodes.size() - 1);
+    ProgramTotals& totals = programs[program];
+    totals.program = program;
+    ++totals.blocks;
+    totals.raw_bytes += block.raw_size;
+    totals.stored_bytes += block.stored_size;
+  }
+  std::vector<ProgramTotals> sorted;
+  for (auto& [program, totals] : programs) sorted.push_back(std::move(totals));
+  std::ranges::stable_sort(sorted, std::ranges::greater{}, &ProgramTotals::raw_bytes);
+  return sorted;
+}
 
 Result<PackStatistics> Pack::statistics() const {
   const pack::Reader& reader = *state_->reader;

@@ -32,9 +32,12 @@ Result<Status> run_codecs(Session& session) {
   MMH_TRY(refuse_operands(session));
   std::string text;
   for (const CodecInfo& codec : list_codecs()) {
-    session.reporter.json_line(
-        JsonObject("codec").add("id", codec.id).add("name", codec.name).add("purpose", codec.purpose));
-    text += fmt::format("{:<10} {:>3}  {}\n", codec.name, codec.id, codec.purpose);
+    session.reporter.json_line(JsonObject("codec")
+                                   .add("id", codec.id)
+                                   .add("name", codec.name)
+                                   .add("purpose", codec.purpose)
+                                   .add("since_format", codec.since_format));
+    text += fmt::format("{:<12} {:>3}  format {}  {}\n", codec.name, codec.id, codec.since_format, codec.purpose);
   }
   if (!session.reporter.json()) session.out.write(text);
   return Status::success;

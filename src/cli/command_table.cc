@@ -198,9 +198,15 @@ constexpr Status kUnpackStatuses[] = {Status::warnings,  Status::damage, Status:
                                       Status::not_found, Status::exists, Status::unsupported, Status::limit,
                                       Status::no_space,  Status::unsafe};
 
+constexpr OptionSpec kInfoOptions[] = {
+    {.id = OptionId::graph,
+     .name = "graph",
+     .help = "Show what codecs the blocks of PACK are made by, or those that hold the PATHs that follow it."},
+};
 constexpr Example kInfoExamples[] = {
     {"mmh info model.mmh", "Root, sizes, codecs, and what each type of file shrank to."},
     {"mmh info --json model.mmh | jq -r .root", "The root alone."},
+    {"mmh info --graph model.mmh model/weights.bin", "How one file is compressed."},
 };
 
 constexpr OptionSpec kDiffOptions[] = {
@@ -357,12 +363,12 @@ const CommandSpec kCommands[] = {
      .handler = run_unpack},
     {.name = "info",
      .summary = "Show a pack's root, sizes, codecs and ratios",
-     .usage = "PACK...",
+     .usage = "PACK... | --graph PACK [PATH]...",
      .description = "The root is the hash of all content and metadata: equal roots mean equal trees, whatever the "
                     "level, threads or "
                     "version they were packed with.",
      .operands = Operands::packs,
-     .options = {},
+     .options = kInfoOptions,
      .examples = kInfoExamples,
      .statuses = kReadStatuses,
      .synonyms = "stat stats status about inspect",

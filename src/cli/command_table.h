@@ -22,6 +22,7 @@ enum class OptionId : std::uint8_t {
   files_from,
   follow,
   force,
+  graph,
   hash,
   help,
   human,

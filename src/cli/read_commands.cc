@@ -209,6 +209,45 @@ Result<Status> info_one(Session& session, const std::string& path) {
   return Status::success;
 }
 
+Result<> show_programs_of(Session& session, const std::string& pack_path, const Pack& pack,
+                          std::optional<std::string_view> path) {
+  MMH_LET(const std::vector<ProgramTotals> programs, pack.programs(path));
+  if (session.reporter.json()) {
+    std::vector<JsonObject> list;
+    for (const ProgramTotals& totals : programs) {
+      list.push_back(JsonObject()
+                         .add("program", totals.program)
+                         .add("blocks", totals.blocks)
+                         .add("raw_bytes", totals.raw_bytes)
+                         .add("stored_bytes", totals.stored_bytes));
+    }
+    JsonObject object("graph");
+    object.add_path("pack", pack_path);
+    if (path) object.add_path("path", std::string(*path));
+    session.reporter.json_line(object.add("programs", list));
+    return {};
+  }
+  Table table({"program", "blocks", "raw", "stored", "ratio"});
+  for (const ProgramTotals& totals : programs) {
+    table.add({totals.program, format_count(totals.blocks), format_size(totals.raw_bytes),
+               format_size(totals.stored_bytes), format_ratio(totals.raw_bytes, totals.stored_bytes)});
+  }
+  session.out.write(printable(path ? *path : std::string_view(pack_path)) + "\n");
+  if (table.has_rows()) session.out.write(table.str("  "));
+  return {};
+}
+
+Result<Status> show_programs(Session& session) {
+  const std::vector<std::string>& operands = session.arguments.operands();
+  if (operands.empty()) return fail(Errc::usage, "mmh info --graph takes a pack");
+  MMH_LET(const Pack pack, session.open_pack(operands[0]));
+  if (operands.size() == 1) MMH_TRY(show_programs_of(session, operands[0], pack, std::nullopt));
+  for (std::size_t i = 1; i < operands.size(); ++i) {
+    MMH_TRY(show_programs_of(session, operands[0], pack, operands[i]));
+  }
+  return Status::success;
+}
+
 // Works on every pack named, even if one of them fails; its error is told and counts for the status.
 template <class Work>
 Result<Status> for_each_pack(Session& session, Work work) {
@@ -249,6 +288,7 @@ Result<Status> run_cat(Session& session) {
 }
 
 Result<Status> run_info(Session& session) {
+  if (session.arguments.has(OptionId::graph)) return show_programs(session);
   return for_each_pack(session, [&](const std::string& path) { return info_one(session, path); });
 }
 

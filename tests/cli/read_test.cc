@@ -90,6 +90,18 @@ TEST_F(ReadTest, InfoShowsRootSizesCodecsAndTypes) {
   EXPECT_FALSE(info["codecs"].empty());
 }
 
+TEST_F(ReadTest, InfoShowsThePrograms) {
+  EXPECT_THAT(mmh_ok({"info", "--graph", "model.mmh"}), HasSubstr("program"));
+  const auto all = line_of_type(mmh_ok({"info", "--graph", "--json", "model.mmh"}), "graph");
+  const auto one = line_of_type(mmh_ok({"info", "--graph", "--json", "model.mmh", "model/config.json"}), "graph");
+  EXPECT_FALSE(all["programs"].empty());
+  ASSERT_EQ(one["programs"].size(), 1U);
+  EXPECT_EQ(one["programs"][0]["blocks"], 1);
+  EXPECT_EQ(one["path"], "model/config.json");
+  EXPECT_EQ(status_of(mmh({"info", "--graph"})), Status::usage);
+  EXPECT_EQ(status_of(mmh({"info", "--graph", "model.mmh", "model/none"})), Status::not_found);
+}
+
 TEST_F(ReadTest, WhatIsNoPackIsNamed) {
   write("text.mmh",
         "this is not a pack, though it is called one; it is long enough to hold a header and a footer, and "
