@@ -55,8 +55,8 @@ struct PackSummary {
 };
 
 /// Packs `paths` into a new file, which appears under `output` only when it is whole and synced. Files that cannot be
-/// read are reported to the observer and left out. Errors: exists, not_found (a path the caller named), no_space, io,
-/// cancelled…
+/// read and paths that do not exist are reported to the observer and left out. Errors: exists, not_found (none of the
+/// paths exists), no_space, io, cancelled…
 Result<PackSummary> create_pack(const std::vector<std::string>& paths, const std::string& output,
                                 const PackOptions& options);
 /// The same, written front to back to a descriptor that the caller owns.
@@ -159,8 +159,9 @@ struct UnpackOptions : RunOptions {
   unsigned strip_components = 0;
   OverwritePolicy overwrite = OverwritePolicy::never;
   std::function<bool(std::string_view path)> ask;  ///< For OverwritePolicy::ask.
-  bool permissions = false;  ///< Always so for root. Keep set-uid, set-gid, sticky and what the umask would clear.
-  bool owners = false;       ///< Always so for root.
+  /// Keep set-uid, set-gid, sticky, ACLs and what the umask would clear. Nothing: if root.
+  std::optional<bool> permissions;
+  std::optional<bool> owners;  ///< Keep owners, where the system lets us. Nothing: if root.
   bool numeric_owners = false;
   bool devices = false;  ///< Make device nodes and FIFOs.
   bool xattrs = true;

@@ -394,8 +394,8 @@ Result<UnpackSummary> Pack::unpack(const UnpackOptions& options) const {
   restore.target = options.directory;
   restore.overwrite = static_cast<tree::Overwrite>(options.overwrite);
   restore.ask = options.ask;
-  restore.permissions = options.permissions || is_root;
-  restore.owners = options.owners || is_root;
+  restore.permissions = options.permissions.value_or(is_root);
+  restore.owners = options.owners.value_or(is_root);
   restore.numeric_owners = options.numeric_owners;
   restore.devices = options.devices;
   restore.xattrs = options.xattrs;

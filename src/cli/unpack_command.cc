@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "commands.h"
 #include "input.h"
@@ -18,6 +19,12 @@ OverwritePolicy overwrite_policy(const Arguments& arguments) {
   if (when == "always") return OverwritePolicy::always;
   if (when == "newer") return OverwritePolicy::newer;
   return OverwritePolicy::never;
+}
+
+// Nothing where neither is given; `no` wins.
+std::optional<bool> yes_no(const Arguments& arguments, OptionId yes, OptionId no) {
+  if (arguments.has(no)) return false;
+  return arguments.has(yes) ? std::optional(true) : std::nullopt;
 }
 
 // Asks about each existing file until the answer is for all.
@@ -66,8 +73,8 @@ Result<Status> run_unpack(Session& session) {
   options.exclude = arguments.texts(OptionId::exclude);
   options.strip_components = static_cast<unsigned>(arguments.number(OptionId::strip_components).value_or(0));
   options.overwrite = overwrite_policy(arguments);
-  options.permissions = arguments.has(OptionId::permissions);
-  options.owners = arguments.has(OptionId::same_owner);
+  options.permissions = yes_no(arguments, OptionId::permissions, OptionId::no_permissions);
+  options.owners = yes_no(arguments, OptionId::same_owner, OptionId::no_same_owner);
   options.numeric_owners = arguments.has(OptionId::numeric_owner);
   options.devices = arguments.has(OptionId::devices);
   options.xattrs = !arguments.has(OptionId::no_xattrs);

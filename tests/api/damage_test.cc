@@ -125,7 +125,7 @@ TEST_F(Damage, ATarStreamNeverHasWrongContent) {
   ASSERT_OK(opened);
   const auto tar_of = [&](const Pack& pack) -> Result<Buffer> {
     const int out = ::open((temp_ / "t.tar").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
-    auto written = pack.write_tar(out, unpack_options("."));
+    auto written = pack.write_tar(out, unpack_options(".", 1));
     ::close(out);
     if (!written) return fail(written.error());
     return read_file(temp_ / "t.tar");

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <tuple>
 
 #include "api/support.h"
 #include "support/process.h"
@@ -223,6 +225,42 @@ TEST(RoundTrip, StreamsThroughAPipe) {
   ASSERT_OK(opened);
   ASSERT_OK(opened->unpack(unpack_options(temp / "out")));
   EXPECT_EQ(compare_trees(temp / "in", temp / "out/in"), "");
+}
+
+TEST(RoundTrip, OwnersAndPermissionsAreKeptByDefaultOnlyForRoot) {
+  const TempDir temp;
+  const bool root = ::geteuid() == 0;
+  fs::create_directory(temp / "in");
+  const std::string tool = temp / "in/tool";
+  write_file(tool, as_bytes("x"));
+  if (root) {
+    ASSERT_EQ(::chown(tool.c_str(), 1234, 4321), 0);
+  }
+  ASSERT_EQ(::chmod(tool.c_str(), 04777), 0);
+  ASSERT_OK(create_pack({"in"}, temp / "t.mmh", pack_options(temp / ".")));
+  const auto opened = Pack::open(temp / "t.mmh");
+  ASSERT_OK(opened);
+
+  const mode_t umask = ::umask(022);
+  int runs = 0;
+  const auto restored = [&](std::optional<bool> permissions, std::optional<bool> owners) {
+    UnpackOptions options = unpack_options(temp / std::to_string(++runs));
+    options.permissions = permissions;
+    options.owners = owners;
+    EXPECT_OK(opened->unpack(options));
+    struct stat st{};
+    EXPECT_EQ(::stat((options.directory + "/in/tool").c_str(), &st), 0);
+    return std::tuple(st.st_uid, st.st_gid, st.st_mode & 07777U);
+  };
+  const std::tuple all(root ? 1234U : ::geteuid(), root ? 4321U : ::getegid(), 04777U);
+  const std::tuple nothing(::geteuid(), ::getegid(), 0755U);
+  EXPECT_EQ(restored({}, {}), root ? all : nothing);
+  EXPECT_EQ(restored(true, true), all);
+  EXPECT_EQ(restored(false, false), nothing);
+  // A set-uid bit must not come to whoever happens to unpack: it goes with the owner.
+  EXPECT_EQ(restored(true, false), std::tuple(::geteuid(), ::getegid(), root ? 0777U : 04777U));
+  EXPECT_EQ(restored(false, true), std::tuple(std::get<0>(all), std::get<1>(all), 0755U));
+  ::umask(umask);
 }
 
 TEST(RoundTrip, UnpacksOnlyWhatIsAskedFor) {

@@ -52,6 +52,25 @@ TEST_F(UnpackTest, NeverReplacesFilesUnlessAsked) {
   EXPECT_EQ(test::compare_trees(path("model"), path("out/model")), "");
 }
 
+TEST_F(UnpackTest, RootCanGiveUpOwnersAndPermissions) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give files away";
+  const auto modes = [&](const std::string& folder) {
+    return shell("stat -c '%u:%g %a' " + folder + "/model/tool " + folder + "/model/open").out;
+  };
+  write("model/tool", "x");
+  write("model/open", "x");
+  ASSERT_EQ(shell("cd model && chown 1234:4321 tool open && chmod 4755 tool && chmod 777 open").status, 0);
+  mmh_ok({"pack", "-q", "-f", "model"});
+  mmh_ok({"unpack", "model.mmh", "-C", "all"});
+  EXPECT_EQ(modes("all"), "1234:4321 4755\n1234:4321 777\n");
+  mmh_ok({"unpack", "model.mmh", "--no-same-owner", "-C", "mine"});
+  EXPECT_EQ(modes("mine"), "0:0 755\n0:0 777\n") << "no set-uid bit without its owner";
+  ASSERT_EQ(shell("umask 077; \"$MMH\" unpack model.mmh --no-same-permissions -C strict").status, 0);
+  EXPECT_EQ(modes("strict"), "1234:4321 700\n1234:4321 700\n");
+  ASSERT_EQ(shell("umask 022; \"$MMH\" unpack model.mmh --no-same-permissions --no-same-owner -C plain").status, 0);
+  EXPECT_EQ(modes("plain"), "0:0 755\n0:0 755\n");
+}
+
 TEST_F(UnpackTest, NewerReplacesOnlyOlderFiles) {
   mmh_ok({"unpack", "model.mmh", "-C", "out"});
   write("out/model/config.json", "later");
