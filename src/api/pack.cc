@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -194,8 +195,8 @@ std::string extension_of(std::string_view path) {
 }
 
 /// part * stored / raw, for display.
-std::uint64_t share(std::uint64_t part, std::uint64_t stored, std::uint64_t raw) {
-  return static_cast<std::uint64_t>(static_cast<double>(part) * static_cast<double>(stored) / static_cast<double>(raw));
+double share(std::uint64_t part, std::uint64_t stored, std::uint64_t raw) {
+  return static_cast<double>(part) * static_cast<double>(stored) / static_cast<double>(raw);
 }
 
 /// "delta+zstd": the codecs of a frame from the block's side to the stored side.
@@ -304,7 +305,11 @@ Result<PackStatistics> Pack::statistics() const {
     totals.raw_bytes += block.raw_size;
     totals.stored_bytes += block.stored_size;
   }
-  std::map<std::string, ClassTotals> types;
+  struct Type {
+    ClassTotals totals;
+    double stored_bytes = 0;  // the shares of small files are fractions of a byte
+  };
+  std::map<std::string, Type> types;
   MMH_TRY(reader.visit("", [&](pack::FileRecord&& record) -> Result<bool> {
     switch (record.entry.type) {
       case tree::EntryType::regular:
@@ -323,21 +328,22 @@ Result<PackStatistics> Pack::statistics() const {
         ++statistics.others;
     }
     if (record.entry.type != tree::EntryType::regular) return true;
-    ClassTotals& totals = types[extension_of(record.entry.path)];
+    auto& [totals, stored_bytes] = types[extension_of(record.entry.path)];
     ++totals.files;
     totals.raw_bytes += record.entry.size;
     MMH_LET(const auto extents, reader.extents_of(record));
     for (const pack::Extent& extent : extents) {
       if (extent.is_hole() || extent.block >= block_sizes.size()) continue;
       const auto [raw, stored] = block_sizes[extent.block];
-      if (raw > 0) totals.stored_bytes += share(extent.length, stored, raw);
+      if (raw > 0) stored_bytes += share(extent.length, stored, raw);
     }
     return true;
   }));
   for (auto& [graph, totals] : codecs) statistics.codecs.push_back(std::move(totals));
-  for (auto& [extension, totals] : types) {
-    totals.name = extension;
-    statistics.types.push_back(std::move(totals));
+  for (auto& [extension, type] : types) {
+    type.totals.name = extension;
+    type.totals.stored_bytes = static_cast<std::uint64_t>(std::min(std::round(type.stored_bytes), 0x1p62));
+    statistics.types.push_back(std::move(type.totals));
   }
   std::ranges::stable_sort(statistics.codecs, std::ranges::greater{}, &CodecTotals::raw_bytes);
   std::ranges::stable_sort(statistics.types, std::ranges::greater{}, &ClassTotals::raw_bytes);

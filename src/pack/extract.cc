@@ -6,6 +6,8 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -81,7 +83,9 @@ class Extractor {
       if (record.entry.type == tree::EntryType::hard_link) {
         links_.push_back(std::move(wanted));
       } else if (record.entry.type != tree::EntryType::regular) {
-        MMH_TRY(count(restorer_.make(record.entry), record, 0));
+        const Result<bool> made = restorer_.make(record.entry);
+        if (!made && made.error().code == Errc::unsupported) left_out_.insert(record.entry.path);
+        MMH_TRY(count(made, record, 0));
       } else if (record.extents.empty() && record.lists.empty()) {
         MMH_TRY(restore_empty(record));
       } else if (record.extents.size() == 1 && !record.extents[0].is_hole()) {
@@ -247,6 +251,10 @@ class Extractor {
     if (place) {
       tree::Entry entry = link.record.entry;
       entry.link = *place;
+      if (left_out_.contains(*place)) {
+        return report_entry(link.record, {Errc::unsupported, fmt::format("is a hard link to {}, which was left out",
+                                                                         display_path(*place))});
+      }
       return count(restorer_.make(entry), link.record, 0);
     }
     // What it names is not wanted; the content is.
@@ -297,7 +305,8 @@ class Extractor {
   tree::Restorer& restorer_;
   const ExtractOptions& options_;
   std::vector<Wanted> links_;
-  std::mutex mutex_;  // guards totals_ and fatal_ while tasks run
+  std::unordered_set<std::string> left_out_;  // what cannot be made here: links to it cannot, either
+  std::mutex mutex_;                          // guards totals_ and fatal_ while tasks run
   ExtractTotals totals_;
   std::optional<Error> fatal_;
   TaskPool pool_;

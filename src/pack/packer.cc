@@ -416,8 +416,7 @@ class Packer {
           errno_error(got.error, fmt::format("{}: cannot read at offset {}", display_path(entry.path), got.value));
       return;
     }
-    const auto moved = tree::changed_since(*options_.sys, *opened);
-    item.changed = got.value < size || !moved || *moved;
+    item.changed = got.value < size || has_moved(*opened);
     entry.size = got.value;
     item.runs = std::move(opened->runs);
     item.segment.size = got.value;
@@ -489,6 +488,13 @@ class Packer {
 
   void warn_changed(const std::string& path) {
     problem({Errc::changed, display_path(path) + ": changed while it was read; the pack holds what was read"});
+  }
+
+  /// What comes from a tar stream has no descriptor and stands still.
+  bool has_moved(const tree::OpenedFile& file) const {
+    if (!file.fd) return false;
+    const auto moved = tree::changed_since(*options_.sys, file);
+    return !moved || *moved;
   }
 
   Result<> take_item(ReadJob& job, BatchItem& item) {
@@ -623,9 +629,7 @@ class Packer {
       waiting.settled = 0;
       --totals_.files;
     } else {
-      if (const auto moved = tree::changed_since(*options_.sys, file.opened); file.ended_early || !moved || *moved) {
-        warn_changed(entry.path);
-      }
+      if (file.ended_early || has_moved(file.opened)) warn_changed(entry.path);
       ++totals_.classes[static_cast<std::size_t>(file.content)].files;
       waiting.record.hash = file.hasher.finish();
       entry.size = file.content_size;

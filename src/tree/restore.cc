@@ -655,9 +655,8 @@ Result<bool> RestorerImpl::make(const Entry& entry) {
   const bool is_node = entry.type == EntryType::fifo || entry.type == EntryType::character_device ||
                        entry.type == EntryType::block_device;
   if (is_node && !options_.devices) {
-    report(Error{Errc::unsupported,
-                 display_path(entry.path) + ": is a device or FIFO; left out, since those are made only on request"});
-    return false;
+    return fail(Errc::unsupported,
+                display_path(entry.path) + ": is a device or FIFO; left out, since those are made only on request");
   }
   MMH_LET(const Place where, place(entry));
   const int parent = where.parent->get();

@@ -161,6 +161,26 @@ TEST(RoundTrip, GivesBackATarStream) {
   EXPECT_EQ(compare_trees(temp / "in", temp / "tarred/in", {.xattrs = false}), "");
 }
 
+TEST(RoundTrip, TakesLongAndSparseFilesFromATarStreamWithoutWarning) {
+  const TempDir temp;
+  fs::create_directory(temp / "in");
+  write_file(temp / "in/long", random_bytes(9 << 20, 5));
+  write_file(temp / "in/sparse", as_bytes("data"));
+  fs::resize_file(temp / "in/sparse", 20 << 20);
+  const auto made = run_process({"tar", "-C", temp / ".", "-S", "--format=posix", "-cf", temp / "in.tar", "in"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const int tar = ::open((temp / "in.tar").c_str(), O_RDONLY);
+  Warnings warnings;
+  PackOptions options = pack_options(".");
+  options.observer = &warnings;
+  const auto packed = create_pack_from_tar(tar, {temp / "t.mmh", -1}, options);
+  ::close(tar);
+  ASSERT_OK(packed);
+  EXPECT_TRUE(warnings.all.empty()) << warnings.all[0].what;
+  unpack_all(temp / "t.mmh", temp / "out");
+  EXPECT_EQ(compare_trees(temp / "in", temp / "out/in"), "");
+}
+
 TEST(RoundTrip, ATarStreamIsTheSameWithAnyThreadsAndMemory) {
   const TempDir temp;
   make_tree(temp / "in", {.seed = 22, .entries = 300, .total_bytes_max = 24 << 20});

@@ -76,6 +76,14 @@ TEST_F(ReadTest, VerifyGoesThroughAllPacksAndReportsTheWorst) {
   EXPECT_EQ(status_of(mmh({"verify", "missing.mmh", "good.mmh"})), Status::not_found);
 }
 
+TEST_F(ReadTest, InfoGivesManySmallFilesTheirShareOfABlock) {
+  for (int i = 0; i < 300; ++i) write("small/" + std::to_string(i) + ".txt", std::to_string(i));
+  mmh_ok({"pack", "-q", "small"});
+  const auto info = line_of_type(mmh_ok({"info", "--json", "small.mmh"}), "info");
+  ASSERT_EQ(info["types"].size(), 1U);
+  EXPECT_EQ(info["types"][0]["stored_bytes"], info["data_stored_bytes"]);
+}
+
 TEST_F(ReadTest, InfoShowsRootSizesCodecsAndTypes) {
   const std::string text = mmh_ok({"info", "model.mmh"});
   const auto info = line_of_type(mmh_ok({"info", "--json", "model.mmh"}), "info");

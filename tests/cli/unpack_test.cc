@@ -115,13 +115,16 @@ TEST_F(UnpackTest, DamagedFilesAreNamedAndTheRestIsDelivered) {
 }
 
 TEST_F(UnpackTest, FifosAreMadeOnRequestOnly) {
-  ASSERT_EQ(::system(("mkfifo " + path("model/pipe")).c_str()), 0);
+  ASSERT_EQ(shell("mkfifo model/pipe && ln model/pipe model/second").status, 0);
   mmh_ok({"pack", "-q", "-f", "model"});
   const auto result = mmh({"unpack", "model.mmh", "-C", "a"});
   EXPECT_EQ(status_of(result), Status::warnings);
+  EXPECT_THAT(result.out, HasSubstr("2 warnings"));
+  EXPECT_THAT(result.out, ::testing::Not(HasSubstr("kept")));
   EXPECT_FALSE(exists("a/model/pipe"));
   mmh_ok({"unpack", "model.mmh", "--devices", "-C", "b"});
   EXPECT_TRUE(std::filesystem::is_fifo(path("b/model/pipe")));
+  EXPECT_EQ(shell("stat -c %h b/model/pipe b/model/second").out, "2\n2\n");
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ class Restorer {
   static Result<std::unique_ptr<Restorer>> open(Sys& sys, RestoreOptions options, ProblemSink problems);
   virtual ~Restorer() = default;
   /// Makes a directory, symlink, hard link or node. A hard link's target must have been committed. Returns false when
-  /// it was left as it was (overwrite policy), or left out (nodes without `devices`; reported as a problem).
+  /// it was left as it was (overwrite policy). Errors also: unsupported (a node without `devices`).
   virtual Result<bool> make(const Entry& entry) = 0;
   /// Starts a regular file; null when the overwrite policy keeps what is there.
   virtual Result<std::unique_ptr<RestoredFile>> begin_file(const Entry& entry) = 0;
