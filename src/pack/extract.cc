@@ -21,6 +21,7 @@ namespace mmh::pack {
 namespace {
 
 constexpr std::size_t kWindowRecords = 32768;
+constexpr std::uint64_t kAloneSizeMax = std::uint64_t{64} << 20;  // longer files are restored by all threads at once
 constexpr std::size_t kPieceSize = std::size_t{1} << 20;
 
 /// A wanted record and the path it comes back under.
@@ -96,8 +97,12 @@ class Extractor {
         spread.push_back(&wanted);
       }
     }
-    MMH_TRY(restore_groups(groups));
-    for (const Wanted* wanted : spread) MMH_TRY(restore_spread(wanted->record));
+    MMH_TRY(restore_side_by_side(groups, [this](const auto& group) { restore_group(group.second); }));
+    const auto long_ones =
+        std::ranges::stable_partition(spread, [](const Wanted* w) { return w->record.entry.size <= kAloneSizeMax; });
+    const std::span<const Wanted*> short_ones(spread.begin(), long_ones.begin());
+    MMH_TRY(restore_side_by_side(short_ones, [this](const Wanted* wanted) { restore_alone(wanted->record); }));
+    for (const Wanted* wanted : long_ones) MMH_TRY(restore_spread(wanted->record));
     return {};
   }
 
@@ -106,9 +111,11 @@ class Extractor {
     return count(restorer_.write_file(record.entry, {}), record, 0);
   }
 
-  // ---- files within one block, in parallel ----
+  // ---- files side by side: those within one block, and those of some blocks ----
 
-  Result<> restore_groups(std::map<std::uint64_t, BlockGroup>& groups) {
+  /// Runs `restore(group)` for each on all threads.
+  template <class Groups, class Restore>
+  Result<> restore_side_by_side(const Groups& groups, Restore restore) {
     std::deque<TaskPool::Handle> running;
     const auto finish_oldest = [&]() -> Result<> {
       pool_.wait(running.front());
@@ -118,38 +125,38 @@ class Extractor {
       if (fatal_) return fail(*fatal_);
       return check_cancelled(options_.cancel);
     };
-    for (auto& [number, group] : groups) {
-      const BlockGroup* const task_group = &group;
-      running.push_back(pool_.submit([this, task_group] { restore_group(*task_group); }));
-      if (running.size() > options_.threads + 1) {
-        if (auto finished = finish_oldest(); !finished) {
-          for (const auto& task : running) pool_.wait(task);
-          return finished;
-        }
+    const auto finish_all = [&]() -> Result<> {
+      for (const auto& group : groups) {
+        running.push_back(pool_.submit([&restore, &group] { restore(group); }));
+        if (running.size() > options_.threads + 1) MMH_TRY(finish_oldest());
       }
-    }
-    while (!running.empty()) {
-      if (auto finished = finish_oldest(); !finished) {
-        for (const auto& task : running) pool_.wait(task);
-        return finished;
-      }
-    }
-    return {};
+      while (!running.empty()) MMH_TRY(finish_oldest());
+      return {};
+    };
+    Result<> finished = finish_all();
+    for (const auto& task : running) pool_.wait(task);
+    return finished;
+  }
+
+  bool has_ended() {
+    const std::lock_guard lock(mutex_);
+    return fatal_.has_value();
+  }
+
+  void count_on_any_thread(const Result<bool>& restored, const FileRecord& record, std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (auto counted = count(restored, record, bytes); !counted && !fatal_) fatal_ = counted.error();
   }
 
   // On any thread.
   void restore_group(const BlockGroup& group) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (fatal_) return;
-    }
+    if (has_ended()) return;
     const auto block = reader_.read_block(group.block);
     for (const Wanted* wanted : group.files) {
       if (!check_cancelled(options_.cancel)) return;
       const FileRecord& record = wanted->record;
       const auto written = block ? write_from(record, **block) : Result<bool>(fail(block.error()));
-      const std::lock_guard lock(mutex_);
-      if (auto counted = count(written, record, record.entry.size); !counted && !fatal_) fatal_ = counted.error();
+      count_on_any_thread(written, record, record.entry.size);
     }
   }
 
@@ -164,7 +171,42 @@ class Extractor {
     return restorer_.write_file(record.entry, content);
   }
 
-  // ---- files over several blocks, one at a time, their blocks decoded ahead ----
+  // On any thread, alone.
+  void restore_alone(const FileRecord& record) {
+    if (has_ended()) return;
+    const auto restored = [&]() -> Result<bool> {
+      MMH_LET(const auto file, restorer_.begin_file(record.entry));
+      if (file == nullptr) return false;
+      MMH_LET(const std::vector<Extent> extents, reader_.extents_of(record));
+      hash::Blake3 hasher;
+      std::uint64_t offset = 0;
+      for (const Extent& extent : extents) {
+        MMH_TRY(check_cancelled(options_.cancel));
+        if (extent.is_hole()) {
+          MMH_TRY(hash_hole(extent, hasher));
+        } else {
+          MMH_LET(const BlockData block, reader_.read_block(extent.block));
+          MMH_LET(const ByteView content, content_of(extent, *block));
+          MMH_TRY(file->write_at(offset, content));
+          hasher.update(content);
+        }
+        offset += extent.length;
+      }
+      if (offset != record.entry.size || hasher.finish() != record.hash) return fail(content_error(record));
+      MMH_TRY(file->commit());
+      return true;
+    }();
+    count_on_any_thread(restored, record, record.entry.size);
+  }
+
+  static Result<ByteView> content_of(const Extent& extent, const Buffer& block) {
+    if (extent.offset > block.size() || extent.length > block.size() - extent.offset) {
+      return fail(Errc::corrupt, "an extent lies outside its block");
+    }
+    return ByteView(block).subspan(extent.offset, extent.length);
+  }
+
+  // ---- long files, one at a time, their blocks decoded ahead ----
 
   Result<> restore_spread(const FileRecord& record) {
     MMH_TRY(check_cancelled(options_.cancel));
@@ -174,9 +216,14 @@ class Extractor {
     return count(write_spread(record, **begun), record, record.entry.size);
   }
 
+  /// An extent on its way into its file; what was written is kept for the hash, which goes from front to back.
   struct Ahead {
     Extent extent;
+    std::uint64_t file_offset = 0;
     std::optional<Result<BlockData>> block;
+    ByteView content;
+    Result<> written;
+    TaskPool::Handle decoded;  ///< Of the first that needs a block.
     TaskPool::Handle task;
   };
 
@@ -184,17 +231,34 @@ class Extractor {
     MMH_LET(const std::vector<Extent> extents, reader_.extents_of(record));
     std::deque<std::unique_ptr<Ahead>> ahead;
     std::size_t next = 0;
+    std::uint64_t next_offset = 0;
+    std::map<std::uint64_t, std::size_t> blocks_ahead;  // each with the extents that use it: they hold it in memory
     hash::Blake3 hasher;
-    std::uint64_t offset = 0;
+    constexpr std::size_t kExtentsAhead = 256;
     const auto written = [&]() -> Result<> {
       for (std::size_t done = 0; done < extents.size(); ++done) {
-        for (; next < extents.size() && ahead.size() < options_.threads + 1; ++next) schedule(ahead, extents[next]);
+        const std::size_t first_new = ahead.size();
+        while (next < extents.size() && ahead.size() < kExtentsAhead && blocks_ahead.size() <= options_.threads + 1) {
+          const Extent& extent = extents[next++];
+          ahead.push_back(std::make_unique<Ahead>());
+          ahead.back()->extent = extent;
+          ahead.back()->file_offset = next_offset;
+          next_offset += extent.length;
+          // Before the extents that need it, lest threads wait for one another.
+          if (!extent.is_hole() && ++blocks_ahead[extent.block] == 1) decode_ahead(*ahead.back());
+        }
+        for (std::size_t i = first_new; i < ahead.size(); ++i) write_ahead(*ahead[i], file);
         const std::unique_ptr<Ahead> now = std::move(ahead.front());
         ahead.pop_front();
         if (now->task) pool_.wait(now->task);
         MMH_TRY(check_cancelled(options_.cancel));
-        MMH_TRY(write_extent(*now, hasher, file, offset));
-        offset += now->extent.length;
+        if (now->extent.is_hole()) {
+          MMH_TRY(hash_hole(now->extent, hasher));
+          continue;
+        }
+        MMH_TRY(std::move(now->written));
+        hasher.update(now->content);
+        if (const auto users = blocks_ahead.find(now->extent.block); --users->second == 0) blocks_ahead.erase(users);
       }
       return {};
     }();
@@ -202,41 +266,39 @@ class Extractor {
       if (rest->task) pool_.wait(rest->task);
     }
     if (!written) return fail(written.error());
-    if (offset != record.entry.size || hasher.finish() != record.hash) return fail(content_error(record));
+    if (next_offset != record.entry.size || hasher.finish() != record.hash) return fail(content_error(record));
     MMH_TRY(file.commit());
     return true;
   }
 
-  void schedule(std::deque<std::unique_ptr<Ahead>>& ahead, const Extent& extent) {
-    auto item = std::make_unique<Ahead>();
-    item->extent = extent;
-    if (!extent.is_hole()) {
-      Ahead* const task_item = item.get();
-      item->task = pool_.submit([this, task_item] { task_item->block = reader_.read_block(task_item->extent.block); });
-    }
-    ahead.push_back(std::move(item));
+  void decode_ahead(Ahead& item) {
+    item.decoded = pool_.submit([this, &item] { item.block = reader_.read_block(item.extent.block); });
   }
 
-  Result<> write_extent(const Ahead& item, hash::Blake3& hasher, tree::RestoredFile& file, std::uint64_t offset) {
-    const Extent& extent = item.extent;
-    if (extent.is_hole()) {
-      for (std::uint64_t left = extent.length; left > 0;) {
-        MMH_TRY(check_cancelled(options_.cancel));
-        const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceSize));
-        hasher.update(zeros().first(part));
-        left -= part;
-      }
-      return {};
+  void write_ahead(Ahead& item, tree::RestoredFile& file) {
+    if (item.extent.is_hole()) return;
+    item.task = pool_.submit([this, &item, &file] {
+      if (item.decoded) pool_.wait(item.decoded);
+      item.written = write_extent(item, file);
+    });
+  }
+
+  // On any thread.
+  Result<> write_extent(Ahead& item, tree::RestoredFile& file) {
+    if (!item.block) item.block = reader_.read_block(item.extent.block);
+    if (!*item.block) return fail(item.block->error());
+    MMH_LET(item.content, content_of(item.extent, ***item.block));
+    return file.write_at(item.file_offset, item.content);
+  }
+
+  Result<> hash_hole(const Extent& hole, hash::Blake3& hasher) {
+    for (std::uint64_t left = hole.length; left > 0;) {
+      MMH_TRY(check_cancelled(options_.cancel));
+      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceSize));
+      hasher.update(zeros().first(part));
+      left -= part;
     }
-    const Result<BlockData>& block = *item.block;
-    if (!block) return fail(block.error());
-    const Buffer& bytes = **block;
-    if (extent.offset > bytes.size() || extent.length > bytes.size() - extent.offset) {
-      return fail(Errc::corrupt, "an extent lies outside its block");
-    }
-    const ByteView content = ByteView(bytes).subspan(extent.offset, extent.length);
-    hasher.update(content);
-    return file.write_at(offset, content);
+    return {};
   }
 
   // ---- links ----

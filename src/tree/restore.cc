@@ -242,7 +242,9 @@ class RestoredFileImpl final : public RestoredFile {
     if (const int error = pwrite_full(restorer_.sys_, fd_.get(), bytes, offset)) {
       return fail_at(entry_.path, error, fmt::format("cannot write at offset {}", offset));
     }
-    end_ = std::max(end_, offset + bytes.size());
+    const std::uint64_t end = offset + bytes.size();
+    for (std::uint64_t seen = end_; seen < end && !end_.compare_exchange_weak(seen, end);) {
+    }
     return {};
   }
 
@@ -275,7 +277,7 @@ class RestoredFileImpl final : public RestoredFile {
   RestorerImpl::Place place_;
   Fd fd_;
   std::string temporary_;  // empty once it has its final name
-  std::uint64_t end_ = 0;  // of what was written
+  std::atomic<std::uint64_t> end_ = 0;  // of what was written
 };
 
 Result<> RestorerImpl::make_target() {

@@ -33,8 +33,8 @@ struct RestoreOptions {
 class RestoredFile {
  public:
   virtual ~RestoredFile() = default;
-  /// Writes at an offset; parts never written are holes. One thread at a time. Errors: corrupt (beyond the entry's
-  /// size), no_space, io.
+  /// Writes at an offset; parts never written are holes. Threads may write parts that do not overlap. Errors: corrupt
+  /// (beyond the entry's size), no_space, io.
   virtual Result<> write_at(std::uint64_t offset, ByteView bytes) = 0;
   /// Reads back what was written, for verification.
   virtual Result<> read_back(std::uint64_t offset, Bytes out) = 0;
