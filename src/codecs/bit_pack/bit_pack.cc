@@ -65,7 +65,7 @@ void pack(const std::byte* in, std::size_t count, unsigned bits, T base, std::by
   std::size_t i = 0;
   if constexpr (sizeof(T) == 1) {
     if (bits < 8) {
-      const std::uint64_t bases = base * 0x0101010101010101;
+      const std::uint64_t bases = std::uint64_t{base} * 0x0101010101010101;
       for (; i + 16 <= count; i += 8, out += bits) {
         std::uint64_t eight;
         std::memcpy(&eight, in + i, sizeof eight);
@@ -91,7 +91,7 @@ void unpack(const std::byte* in, std::size_t in_size, std::size_t count, unsigne
   const std::size_t fast = in_size < 8 ? 0 : std::min(count, (in_size - 8) * 8 / std::max(1U, bits));
   if constexpr (sizeof(T) == 1) {
     if (bits > 0 && bits < 8) {
-      const std::uint64_t bases = base * 0x0101010101010101;
+      const std::uint64_t bases = std::uint64_t{base} * 0x0101010101010101;
       for (; i + 8 <= fast; i += 8) {
         std::uint64_t eight;
         std::memcpy(&eight, in + i / 8 * bits, sizeof eight);
