@@ -19,6 +19,10 @@ inline constexpr int kLevelMax = 9;
 inline constexpr std::uint64_t kBlockSizeMin = std::uint64_t{4} << 10;
 inline constexpr std::uint64_t kBlockSizeMax = std::uint64_t{64} << 20;
 
+/// Parity, in parts per million of the file that may be lost.
+inline constexpr std::uint32_t kParityDefault = 10'000;
+inline constexpr std::uint32_t kParityMax = 500'000;
+
 /// How files are found and packed.
 struct PackOptions : RunOptions {
   std::string directory = ".";       ///< Paths are resolved beneath it (tar's -C).
@@ -30,6 +34,8 @@ struct PackOptions : RunOptions {
   int level = kLevelDefault;     ///< 1 (fast) to 9 (small).
   std::uint64_t block_size = 0;  ///< Most raw bytes of a block; 0: by level. Smaller: faster reads of single files.
   bool force = false;            ///< Replace an existing output.
+  /// How much of the pack may be lost and is made again from parity; 0: no parity. Appending keeps what the pack has.
+  std::uint32_t parity_ppm = kParityDefault;
 };
 
 /// Bytes before and after, of one content class ("text", "tensor"…).
@@ -94,6 +100,15 @@ struct FileInfo {
   std::vector<std::pair<std::string, std::string>> xattrs;
 };
 
+/// What parity promises.
+struct ParityInfo {
+  std::uint32_t loss_ppm = 0;         ///< As it was asked for; 0: there is no parity.
+  std::uint64_t stored_bytes = 0;     ///< Of the parity itself.
+  std::uint64_t one_piece_bytes = 0;  ///< That many bytes of one piece may be lost, wherever it is.
+  std::uint64_t sector_bytes = 0;     ///< Or sectors of this size,
+  std::uint64_t sectors = 0;          ///< this many, scattered.
+};
+
 /// A pack's totals.
 struct PackInfo {
   std::string name;
@@ -108,6 +123,7 @@ struct PackInfo {
   int level = 0;
   std::string writer;
   std::vector<std::string> libraries;
+  ParityInfo parity;
   std::string warning;  ///< What was odd at opening; empty: nothing.
 };
 
@@ -143,6 +159,7 @@ struct DamagedRange {
 
 struct VerifySummary {
   bool sound = false;
+  bool healable = false;  ///< Not sound, but parity brings back every byte: repair_pack().
   std::uint64_t bytes = 0, blocks = 0, files = 0;
   std::vector<DamagedRange> damage;  ///< Bounded; damage_count counts all.
   std::uint64_t damage_count = 0;
@@ -177,10 +194,15 @@ struct UnpackSummary {
 /// A pack opened for reading. Cheap to open: O(log n) pages. Thread-safe.
 class Pack {
  public:
+  /// Damage that parity can mend is mended while reading, in memory only; the observer of `options` is told.
   /// Errors: not_found, corrupt, unsupported (says what this build lacks), io.
   static Result<Pack> open(const std::string& path, const RunOptions& options = {});
   /// From a pipe: copied into an unnamed temporary file first ($TMPDIR).
   static Result<Pack> open_stream(int fd, const RunOptions& options = {});
+  /// A pack that is damaged beyond parity: what is left of it. Where its index or manifest is gone, both are rebuilt
+  /// from the blocks that are found by scanning; the observer is told. What is lost is named when it is asked for.
+  /// Errors: corrupt (nothing is left), and as open().
+  static Result<Pack> salvage(const std::string& path, const RunOptions& options = {});
   Pack(Pack&&) noexcept;
   Pack& operator=(Pack&&) noexcept;
   ~Pack();
@@ -212,6 +234,32 @@ class Pack {
   std::unique_ptr<State> state_;
   friend struct PackAccess;
 };
+
+/// Adds parity to a pack, changes it, or removes it (`loss_ppm` 0), without packing again. Refuses a damaged pack.
+/// Killed at any point, the pack and its old parity stay valid until the new parity is whole. Errors: corrupt (damaged:
+/// repair it first), usage, not_found, permission, io, no_space, limit.
+Result<ParityInfo> set_parity(const std::string& pack, std::uint32_t loss_ppm, const RunOptions& options = {});
+
+struct RepairOptions : RunOptions {
+  std::string output;             ///< Write the healed pack here and leave the original as it is; empty: in place.
+  bool force = false;             ///< Replace an existing output.
+  std::vector<std::string> from;  ///< Where good bytes may be found: other copies, damaged or not.
+  /// Told of each range that is mended, in order.
+  std::function<void(std::uint64_t offset, std::uint64_t length)> mended;
+};
+
+struct RepairSummary {
+  bool was_sound = false;    ///< Nothing had to be mended.
+  std::uint64_t ranges = 0;  ///< Ranges that were mended,
+  std::uint64_t bytes = 0;   ///< and their bytes, in whole sectors of 512.
+  std::uint64_t pack_bytes = 0;
+  bool moved = false;  ///< Bytes had been inserted or deleted: the file was written anew.
+  Hash root{};
+};
+/// Mends a pack from its parity and from copies. Nothing is written before the healed pack was verified against its own
+/// hashes, and it is verified again afterwards. In place, only damaged bytes are written: killed at any point, the file
+/// is no worse. Errors: corrupt (beyond parity: the message says how much), not_found (no parity), and those of files.
+Result<RepairSummary> repair_pack(const std::string& pack, const RepairOptions& options);
 
 enum class ChangeKind : std::uint8_t { added, removed, content, metadata, type };
 using ChangeVisitor = std::function<Result<>(ChangeKind, const FileInfo* before, const FileInfo* after)>;

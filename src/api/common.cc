@@ -82,6 +82,9 @@ Result<> check_pack_options(const PackOptions& options) {
   if (options.level < kLevelMin || options.level > kLevelMax) {
     return fail(Errc::usage, fmt::format("level {} is not between {} and {}", options.level, kLevelMin, kLevelMax));
   }
+  if (options.parity_ppm > kParityMax) {
+    return fail(Errc::usage, "parity for the loss of more than 50 % is not made; keep a second copy");
+  }
   if (options.block_size != 0 && (options.block_size < kBlockSizeMin || options.block_size > kBlockSizeMax)) {
     return fail(Errc::usage, fmt::format("block size of {} bytes is not between {} KiB and {} MiB", options.block_size,
                                          kBlockSizeMin >> 10, kBlockSizeMax >> 20));

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "convert.h"
+#include "healing.h"
 #include "mmh/base/files.h"
 #include "mmh/codecs/builtin.h"
 #include "mmh/content/classify.h"
@@ -59,6 +60,44 @@ PackSummary to_summary(const pack::PackerTotals& totals, const Reporter& reporte
   return summary;
 }
 
+/// Writes the parity of a pack that was just written behind it, and counts it.
+Result<> add_parity(const RandomAccessSource& written, ByteSink& out, const PackOptions& options,
+                    pack::PackerTotals& totals) {
+  ParityWork work(options, "parity", options.observer);
+  MMH_LET(const pack::ParityHead head, pack::write_pack_parity(written, options.parity_ppm, work.context(), out));
+  const std::uint64_t added = head.layout.end_offset() + pack::kFooterSize - head.layout.goal.section_offset;
+  totals.pack_bytes += added;
+  totals.written_bytes += added;
+  return {};
+}
+
+/// Writes to two places.
+class TeeSink final : public ByteSink {
+ public:
+  TeeSink(ByteSink& first, ByteSink& second) : first_(first), second_(second) {}
+  Result<> write(ByteView bytes) override {
+    MMH_TRY(first_.write(bytes));
+    return second_.write(bytes);
+  }
+
+ private:
+  ByteSink& first_;
+  ByteSink& second_;
+};
+
+/// What went into a pipe cannot be read again, so it is kept in a temporary file too until its parity is made.
+template <class Work>
+Result<pack::PackerTotals> stream_with_parity(ByteSink& out, const pack::PackerOptions& packer,
+                                              const PackOptions& options, Work work) {
+  MMH_LET(Fd file, temporary_file(real_sys(), "parity; --parity 0 needs none"));
+  const auto kept = fd_sink(real_sys(), file.get(), "temporary file");
+  TeeSink both(out, *kept);
+  MMH_LET(pack::PackerTotals totals, work(packer, both));
+  const auto written = file_source(real_sys(), std::move(file), totals.pack_bytes, "output");
+  MMH_TRY(add_parity(*written, out, options, totals));
+  return totals;
+}
+
 /// Runs `work` with the output opened, and makes the output appear when the work has succeeded.
 template <class Work>
 Result<PackSummary> write_output(const Output& output, const PackOptions& options, Work work) {
@@ -67,11 +106,16 @@ Result<PackSummary> write_output(const Output& output, const PackOptions& option
   const pack::PackerOptions packer = to_packer_options(options, reporter);
   if (output.path.empty()) {
     const auto sink = fd_sink(real_sys(), output.fd, "output");
-    MMH_LET(const pack::PackerTotals totals, work(packer, *sink));
+    MMH_LET(const pack::PackerTotals totals,
+            options.parity_ppm == 0 ? work(packer, *sink) : stream_with_parity(*sink, packer, options, work));
     return to_summary(totals, reporter);
   }
   MMH_LET(const auto file, AtomicFile::create(real_sys(), output.path, options.force));
-  MMH_LET(const pack::PackerTotals totals, work(packer, *file));
+  MMH_LET(pack::PackerTotals totals, work(packer, *file));
+  if (options.parity_ppm > 0) {
+    MMH_LET(const auto written, file->written());
+    MMH_TRY(add_parity(*written, *file, options, totals));
+  }
   MMH_TRY(file->commit());
   return to_summary(totals, reporter);
 }
@@ -163,14 +207,25 @@ Result<PackSummary> append_to_pack(const std::string& path, const std::vector<st
   tree::WalkOptions walk = to_walk_options(paths, options);
   const auto info = real_sys().fstat(file.fd());
   if (info) walk.skip_inodes.emplace_back(info.value.st_dev, info.value.st_ino);
+  std::optional<pack::ParityHead> parity = pack::pack_parity(existing->source());
+  if (!parity) {
+    // Its end is damaged; the share that was asked for still stands in front.
+    if (auto front = pack::parity_head_at(existing->source(), existing->pack_size())) parity = *std::move(front);
+  }
   MMH_TRY(file.start_at(existing->pack_size()));
   Reporter reporter(options.observer);
   const pack::PackerOptions packer = to_packer_options(options, reporter);
   const auto sink = fd_sink(real_sys(), file.fd(), display_path(path));
   const auto appended = [&]() -> Result<pack::PackerTotals> {
     // The blocks are on disk before a trailer speaks of them.
-    MMH_LET(const pack::PackerTotals totals,
-            pack::append_tree(packer, *existing, walk, *sink, [&] { return file.sync(); }));
+    MMH_LET(pack::PackerTotals totals, pack::append_tree(packer, *existing, walk, *sink, [&] { return file.sync(); }));
+    MMH_TRY(file.sync());
+    if (!parity) return totals;
+    // The old parity stays until the new one is whole.
+    PackOptions with_parity = options;
+    with_parity.parity_ppm = parity->layout.goal.loss_ppm;
+    MMH_LET(auto written, open_source(real_sys(), path));
+    MMH_TRY(add_parity(*written, *sink, with_parity, totals));
     MMH_TRY(file.sync());
     return totals;
   }();

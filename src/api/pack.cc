@@ -13,20 +13,71 @@
 #include <set>
 
 #include "convert.h"
+#include "healing.h"
+#include "mmh/base/checked.h"
 #include "mmh/base/files.h"
 #include "mmh/codecs/builtin.h"
 #include "mmh/pack/diff.h"
 #include "mmh/pack/diff_tree.h"
 #include "mmh/pack/extract.h"
 #include "mmh/pack/reader.h"
+#include "mmh/pack/salvage.h"
 #include "mmh/pack/verify.h"
 #include "mmh/tree/glob.h"
 #include "mmh/tree/restore.h"
 
 namespace mmh {
 
+namespace {
+// Reads what somebody else keeps.
+class View final : public RandomAccessSource {
+ public:
+  explicit View(const RandomAccessSource& source) : source_(source) {}
+  std::uint64_t size() const override { return source_.size(); }
+  const std::string& name() const override { return source_.name(); }
+  Result<> read_at(std::uint64_t offset, Bytes out) const override { return source_.read_at(offset, out); }
+
+ private:
+  const RandomAccessSource& source_;
+};
+}  // namespace
+
+namespace {
+// A file, and bytes behind it that were made for it.
+class Joined final : public RandomAccessSource {
+ public:
+  Joined(const RandomAccessSource& file, Buffer tail) : file_(file), tail_(std::move(tail)) {}
+  std::uint64_t size() const override { return file_.size() + tail_.size(); }
+  const std::string& name() const override { return file_.name(); }
+  Result<> read_at(std::uint64_t offset, Bytes out) const override {
+    if (offset < file_.size()) {
+      const auto front =
+          out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), file_.size() - offset)));
+      MMH_TRY(file_.read_at(offset, front));
+      out = out.subspan(front.size());
+      offset += front.size();
+    }
+    const std::uint64_t at = offset - file_.size();
+    if (out.empty()) return {};
+    if (!range_within<std::uint64_t>(at, out.size(), tail_.size())) {
+      return fail(Errc::corrupt, display_path(name()) + ": the range ends behind the end");
+    }
+    std::memcpy(out.data(), tail_.data() + at, out.size());
+    return {};
+  }
+
+ private:
+  const RandomAccessSource& file_;
+  Buffer tail_;
+};
+}  // namespace
+
 struct Pack::State {
+  std::unique_ptr<RandomAccessSource> file;
+  std::unique_ptr<Joined> tail;  ///< What was rebuilt behind the file.
+  std::unique_ptr<Healing> healing;
   std::unique_ptr<pack::Reader> reader;
+  bool healed = false;  ///< The reader reads the healed image.
   PackInfo info;
 };
 
@@ -36,8 +87,48 @@ struct PackAccess {
   static Result<Pack> open(std::unique_ptr<RandomAccessSource> source, const RunOptions& options) {
     MMH_TRY(check_run_options(options));
     auto state = std::make_unique<Pack::State>();
-    MMH_LET(state->reader,
-            pack::Reader::open(std::move(source), codecs::builtin_registry(), {.cache_bytes = options.memory / 4}));
+    state->file = std::move(source);
+    state->healing = std::make_unique<Healing>(*state->file, options);
+    const std::optional<pack::ParityHead> parity = pack::pack_parity(*state->file);
+    const auto heal = [healing = state->healing.get()](std::uint64_t offset, Bytes out) {
+      return healing->read(offset, out);
+    };
+    const std::uint64_t cache = options.memory / 4;
+    auto reader_opened = pack::Reader::open(std::make_unique<View>(*state->file), codecs::builtin_registry(),
+                                            {.cache_bytes = cache, .heal = heal});
+    // Where both trailers are damaged, or all there are, an older one or none is found.
+    const bool doubtful = reader_opened ? parity && (*reader_opened)->pack_size() != state->file->size()
+                                        : reader_opened.error().code == Errc::corrupt;
+    if (doubtful) {
+      if (const auto image = state->healing->image()) {
+        auto healed = pack::Reader::open(std::make_unique<View>(**image), codecs::builtin_registry(),
+                                         {.cache_bytes = cache, .heal = {}});
+        state->healed = healed.has_value();
+        if (healed) reader_opened = std::move(healed);
+      }
+    }
+    MMH_LET(state->reader, std::move(reader_opened));
+    return finish(std::move(state), parity);
+  }
+
+  // Rebuilds index and manifest from the blocks that are left.
+  static Result<Pack> open_rebuilt(std::unique_ptr<RandomAccessSource> source, const RunOptions& options) {
+    auto state = std::make_unique<Pack::State>();
+    state->file = std::move(source);
+    MMH_LET(const pack::Rebuilt rebuilt, pack::rebuild(*state->file, codecs::builtin_registry()));
+    if (options.observer != nullptr) {
+      options.observer->warning(
+          {Errc::corrupt, fmt::format("{}: index and manifest were rebuilt from {} blocks; at least {} are lost, and "
+                                      "entries listed in a lost block cannot be named",
+                                      display_path(state->file->name()), rebuilt.blocks, rebuilt.lost)});
+    }
+    state->tail = std::make_unique<Joined>(*state->file, rebuilt.tail);
+    MMH_LET(state->reader, pack::Reader::open(std::make_unique<View>(*state->tail), codecs::builtin_registry(),
+                                              {.cache_bytes = options.memory / 4, .heal = {}}));
+    return finish(std::move(state), std::nullopt);
+  }
+
+  static Result<Pack> finish(std::unique_ptr<Pack::State> state, const std::optional<pack::ParityHead>& parity) {
     const pack::Reader& reader = *state->reader;
     const pack::Trailer& trailer = reader.trailer();
     PackInfo& info = state->info;
@@ -46,6 +137,9 @@ struct PackAccess {
     info.format_version = trailer.version;
     info.pack_bytes = reader.pack_size();
     info.superseded_bytes = reader.source().size() - reader.pack_size();
+    if (const auto known = state->healed ? pack::pack_parity(reader.source()) : parity) {
+      info.parity = to_parity_info(*known);
+    }
     info.entries = trailer.top.entries;
     info.content_bytes = trailer.top.content_bytes;
     info.blocks = trailer.block_count;
@@ -251,6 +345,18 @@ Result<Pack> Pack::open_stream(int fd, const RunOptions& options) {
   return PackAccess::open(std::move(source), options);
 }
 
+Result<Pack> Pack::salvage(const std::string& path, const RunOptions& options) {
+  auto opened = open(path, options);
+  if (!opened && opened.error().code != Errc::corrupt) return opened;
+  const auto all = [](const FileInfo&) -> Result<bool> { return true; };
+  if (opened && opened->list("", all)) return opened;
+  MMH_LET(auto source, open_source(real_sys(), path));
+  auto rebuilt = PackAccess::open_rebuilt(std::move(source), options);
+  // Blocks that are lost are lost to both; the pack's own index is the better one where it is there.
+  if (!rebuilt && opened) return opened;
+  return rebuilt;
+}
+
 const PackInfo& Pack::info() const { return state_->info; }
 
 Result<std::vector<ProgramTotals>> Pack::programs(std::optional<std::string_view> path) const {
@@ -371,6 +477,44 @@ Result<> Pack::stream(std::string_view path, const std::function<Result<>(ByteVi
   return state_->reader->stream_file(record, sink).in(display_path(path));
 }
 
+namespace {
+// Says whether parity mends what a verification found.
+Result<> judge_healability(const RandomAccessSource& file, bool verified_image, const RunOptions& options,
+                           VerifySummary& summary) {
+  auto found = examine(file, options);
+  if (!found) {
+    const bool stops = found.error().code == Errc::cancelled || found.error().code == Errc::no_space;
+    return stops ? Result<>(fail(found.error())) : Result<>();
+  }
+  const auto touches = [&](const DamagedRange& damage) {
+    return damage.offset >= found->data_size || std::ranges::any_of(found->damaged, [&](const pack::ByteRange& range) {
+             return damage.offset < range.offset + range.length &&
+                    range.offset < damage.offset + std::max<std::uint64_t>(1, damage.length);
+           });
+  };
+  if (verified_image) {
+    // What was verified is the healed image: only what parity mended is damage, unless the image is damaged too.
+    summary.healable = found->healable && summary.damage_count == 0;
+    for (const pack::ByteRange& range : found->damaged) {
+      if (summary.damage.size() < pack::kDamageListMax) {
+        summary.damage.push_back({range.offset, range.length, "damaged, and known to parity"});
+      }
+      ++summary.damage_count;
+    }
+    if (summary.damage_count == 0) {
+      summary.damage.push_back({found->data_size, file.size() - std::min(file.size(), found->data_size),
+                                "the parity or the end of the file is damaged"});
+      ++summary.damage_count;
+    }
+    return {};
+  }
+  // Damage older than the parity is not mended by it.
+  summary.healable =
+      found->healable && summary.damage_count == summary.damage.size() && std::ranges::all_of(summary.damage, touches);
+  return {};
+}
+}  // namespace
+
 Result<VerifySummary> Pack::verify(bool deep, const RunOptions& options) const {
   MMH_TRY(check_run_options(options));
   Reporter reporter(options.observer);
@@ -378,7 +522,15 @@ Result<VerifySummary> Pack::verify(bool deep, const RunOptions& options) const {
   const auto progress = [&](std::uint64_t bytes, std::uint64_t total) {
     if (options.observer != nullptr) options.observer->progress({"verify", bytes, total, 0});
   };
-  MMH_LET(const pack::VerifyReport report, pack::verify(*state_->reader, pool, deep, progress, options.cancel));
+  // A reader that mends nothing, so that all damage is met.
+  std::unique_ptr<pack::Reader> plain;
+  if (!state_->healed && state_->tail == nullptr) {
+    auto opened = pack::Reader::open(std::make_unique<View>(*state_->file), codecs::builtin_registry(),
+                                     {.cache_bytes = options.memory / 4});
+    if (opened) plain = *std::move(opened);
+  }
+  const pack::Reader& reader = plain ? *plain : *state_->reader;
+  MMH_LET(const pack::VerifyReport report, pack::verify(reader, pool, deep, progress, options.cancel));
   VerifySummary summary;
   summary.sound = report.sound();
   summary.bytes = report.bytes_checked;
@@ -389,6 +541,9 @@ Result<VerifySummary> Pack::verify(bool deep, const RunOptions& options) const {
   summary.damage_count = report.damage_count;
   summary.files_damaged = report.files_damaged;
   summary.files_damaged_count = report.files_damaged_count;
+  if (!state_->healed && summary.sound) return summary;
+  summary.sound = false;
+  MMH_TRY(judge_healability(*state_->file, state_->healed, options, summary));
   return summary;
 }
 

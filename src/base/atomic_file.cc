@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "mmh/base/check.h"
+#include "mmh/base/checked.h"
 #include "mmh/base/files.h"
 #include "temporary_name.h"
 
@@ -41,6 +42,28 @@ bool is_refusal(int error) {
          error == ENOENT || error == EXDEV;
 }
 
+// What was written to a file that somebody else keeps open.
+class WrittenSource final : public RandomAccessSource {
+ public:
+  WrittenSource(Sys& sys, int fd, std::uint64_t size, std::string name)
+      : sys_(sys), fd_(fd), size_(size), name_(std::move(name)) {}
+  std::uint64_t size() const override { return size_; }
+  const std::string& name() const override { return name_; }
+  Result<> read_at(std::uint64_t offset, Bytes out) const override {
+    MMH_CHECK(range_within<std::uint64_t>(offset, out.size(), size_));
+    const auto got = pread_full(sys_, fd_, out, offset);
+    if (!got) return fail(errno_error(got.error, display_path(name_) + ": cannot read back what was written"));
+    if (got.value < out.size()) return fail(Errc::io, display_path(name_) + ": what was written is gone");
+    return {};
+  }
+
+ private:
+  Sys& sys_;
+  int fd_;
+  std::uint64_t size_;
+  std::string name_;
+};
+
 class AtomicFileImpl final : public AtomicFile {
  public:
   AtomicFileImpl(Sys& sys, std::string path, std::string name, bool replace, Fd directory)
@@ -58,7 +81,7 @@ class AtomicFileImpl final : public AtomicFile {
     if (open_unnamed(mode)) return {};
     // Whatever the reason was, it either does not hold for a file with a name or comes back as its error.
     const int error = with_temporary_name(name_, [&](const std::string& temporary) {
-      const auto opened = sys_.openat(directory_.get(), temporary.c_str(), O_CREAT | O_EXCL | O_WRONLY, mode);
+      const auto opened = sys_.openat(directory_.get(), temporary.c_str(), O_CREAT | O_EXCL | O_RDWR, mode);
       if (opened) {
         fd_ = Fd(sys_, opened.value);
         temporary_ = temporary;
@@ -82,6 +105,10 @@ class AtomicFileImpl final : public AtomicFile {
     return {};
   }
 
+  Result<std::unique_ptr<RandomAccessSource>> written() const override {
+    return std::make_unique<WrittenSource>(sys_, fd_.get(), written_, path_);
+  }
+
   Result<> commit() override {
     MMH_CHECK(!committed_);
     committed_ = true;
@@ -99,7 +126,7 @@ class AtomicFileImpl final : public AtomicFile {
 
   // A file without a name vanishes even when the process is killed. It can be named later only by way of /proc.
   bool open_unnamed(mode_t mode) {
-    const auto opened = sys_.openat(directory_.get(), ".", O_TMPFILE | O_WRONLY, mode);
+    const auto opened = sys_.openat(directory_.get(), ".", O_TMPFILE | O_RDWR, mode);
     if (!opened) return false;
     fd_ = Fd(sys_, opened.value);
     if (sys_.fstatat(AT_FDCWD, proc_path().c_str(), 0)) return true;

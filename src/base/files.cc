@@ -136,18 +136,28 @@ Result<std::unique_ptr<RandomAccessSource>> open_source(Sys& sys, const std::str
   return std::make_unique<FileSource>(sys, std::move(fd), size, path);
 }
 
+std::unique_ptr<RandomAccessSource> file_source(Sys& sys, Fd fd, std::uint64_t size, std::string name) {
+  return std::make_unique<FileSource>(sys, std::move(fd), size, std::move(name));
+}
+
 std::unique_ptr<RandomAccessSource> memory_source(ByteView bytes, std::string name) {
   return std::make_unique<MemorySource>(bytes, std::move(name));
 }
 
-Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::string name, const CancelFlag* cancel) {
+Result<Fd> temporary_file(Sys& sys, std::string_view purpose) {
   const std::string directory = temporary_directory();
   const auto opened = open_unnamed(sys, directory);
   if (!opened) {
-    return fail(errno_error(opened.error, display_path(directory) + ": cannot make a temporary file for " +
-                                              display_path(name) + " (choose another place with TMPDIR)"));
+    return fail(errno_error(opened.error,
+                            fmt::format("{}: cannot make a temporary file for {} (choose another place with TMPDIR)",
+                                        display_path(directory), purpose)));
   }
-  Fd spool(sys, opened.value);
+  return Fd(sys, opened.value);
+}
+
+Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::string name, const CancelFlag* cancel) {
+  const std::string directory = temporary_directory();
+  MMH_LET(Fd spool, temporary_file(sys, display_path(name)));
   Buffer buffer(kSpoolBufferSize);
   std::uint64_t size = 0;
   for (;;) {

@@ -175,12 +175,17 @@ Result<> Arguments::add(const OptionSpec& option, std::string_view shown, std::s
     case ValueKind::duration:
       number = parse_duration(kept.text);
       break;
+    case ValueKind::share:
+      number = parse_share(kept.text);
+      break;
   }
   if (!number) return refuse(number.error().what);
   kept.number = *number;
   if (option.kind >= ValueKind::number && (kept.number < option.min || kept.number > option.max)) {
     const auto shown_bound = [&](std::uint64_t bound) {
-      return option.kind == ValueKind::size ? format_size(bound) : fmt::format("{}", bound);
+      return option.kind == ValueKind::size    ? format_size(bound)
+             : option.kind == ValueKind::share ? format_share(bound)
+                                               : fmt::format("{}", bound);
     };
     return refuse(
         option.max == UINT64_MAX

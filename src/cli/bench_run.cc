@@ -226,6 +226,7 @@ Result<RoundTrip> measure_round_trip(const std::string& data, const std::string&
   RoundTrip trip;
 
   PackOptions pack_options;
+  pack_options.parity_ppm = 0;  // other archivers, which it is compared with, make none
   static_cast<RunOptions&>(pack_options) = run;
   pack_options.directory = data;
   pack_options.level = options.level;

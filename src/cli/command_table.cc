@@ -61,6 +61,14 @@ constexpr OptionSpec kBlockSize = {.id = OptionId::block_size,
                                        "Most bytes compressed together. Smaller: single files read faster, "
                                        "the pack is larger.",
                                    .min = 1};
+constexpr OptionSpec kParity = {.id = OptionId::parity,
+                                .name = "parity",
+                                .kind = ValueKind::share,
+                                .placeholder = "P%",
+                                .fallback = "1%",
+                                .help = "Bear the loss of any P % of the pack, up to 50%; 0 is no parity.",
+                                .max = kParityMax};
+static_assert(kParityDefault == 10'000);
 constexpr OptionSpec kNumericOwner = {
     .id = OptionId::numeric_owner, .name = "numeric-owner", .help = "Use user and group numbers, not names."};
 
@@ -90,12 +98,14 @@ constexpr OptionSpec kPackOptions[] = {
      .help = "Take the entries of a tar archive instead of PATHs; - is standard input.",
      .completes = Completes::files},
     kBlockSize,
+    kParity,
 };
 
 constexpr Example kPackExamples[] = {
     {"mmh pack ./model -o model.mmh", "The directory, stored under model/."},
     {"mmh pack -9 --exclude '*.tmp' src docs -o work.mmh", "Two trees, as small as possible, without temporary files."},
     {"mmh pack -C /srv/data . -o data.mmh", "What is in /srv/data, without a leading directory."},
+    {"mmh pack --parity 5% model -o model.mmh", "Any 5 % of the pack may be lost, and comes back."},
     {"mmh pack --tar - -o old.mmh < old.tar", "A tar archive's entries, as they are."},
     {"mmh pack dir -o - | ssh host mmh unpack -", "Straight to another machine."},
 };
@@ -126,6 +136,38 @@ constexpr Example kListExamples[] = {
 };
 constexpr Status kReadStatuses[] = {Status::damage,    Status::io,          Status::permission,
                                     Status::not_found, Status::unsupported, Status::limit};
+
+constexpr Status kVerifyStatuses[] = {Status::damage,      Status::io,    Status::permission, Status::not_found,
+                                      Status::unsupported, Status::limit, Status::healable};
+constexpr Status kRepairStatuses[] = {Status::damage, Status::io,          Status::permission, Status::not_found,
+                                      Status::exists, Status::unsupported, Status::limit,      Status::no_space};
+
+constexpr OptionSpec kRepairOptions[] = {
+    {.id = OptionId::output,
+     .letter = 'o',
+     .name = "output",
+     .kind = ValueKind::text,
+     .placeholder = "FILE",
+     .help = "Write the healed pack to FILE, and leave PACK as it is.",
+     .completes = Completes::files},
+    {.id = OptionId::force, .letter = 'f', .name = "force", .help = "Replace FILE if it exists."},
+    {.id = OptionId::from,
+     .name = "from",
+     .kind = ValueKind::text,
+     .placeholder = "COPY",
+     .help = "Take good bytes from another copy of the pack, which may be damaged too.",
+     .completes = Completes::files,
+     .repeats = true},
+};
+constexpr Example kRepairExamples[] = {
+    {"mmh repair model.mmh", "Mend it where it is."},
+    {"mmh repair /media/cd/model.mmh -o model.mmh", "The original cannot be written, or shall stay as it is."},
+    {"mmh repair model.mmh --from mirror/model.mmh", "Two damaged copies often make one that is whole."},
+};
+constexpr Example kParityExamples[] = {
+    {"mmh parity set 10% model.mmh", "Add parity, or change it."},
+    {"mmh parity set 0 model.mmh", "Remove it."},
+};
 
 constexpr OptionSpec kVerifyOptions[] = {
     {.id = OptionId::deep, .name = "deep", .help = "Also decode everything and check every file's content hash."},
@@ -192,12 +234,16 @@ constexpr OptionSpec kUnpackOptions[] = {
     kNumericOwner,
     {.id = OptionId::devices, .name = "devices", .help = "Make device nodes and FIFOs, which are left out otherwise."},
     kNoXattrs,
+    {.id = OptionId::salvage,
+     .name = "salvage",
+     .help = "Unpack what is left of a pack that is damaged beyond parity, its index rebuilt if it is gone."},
     {.id = OptionId::tar_out, .name = "tar", .help = "Write a tar archive to standard output; unpack nothing."},
 };
 constexpr Example kUnpackExamples[] = {
     {"mmh unpack model.mmh -C out", "Everything, into out/."},
     {"mmh unpack model.mmh model/tokenizer '*.json'", "A directory, and all JSON files."},
     {"mmh unpack --tar x.mmh > x.tar", "Back to tar."},
+    {"mmh unpack --salvage broken.mmh -C out", "Everything that still verifies; the rest is named."},
     {"curl -s https://example.org/x.mmh | mmh unpack", "From a pipe."},
 };
 constexpr Status kUnpackStatuses[] = {Status::warnings,  Status::damage, Status::io,          Status::permission,
@@ -331,20 +377,51 @@ const CommandSpec kCommands[] = {
      .summary = "Check every stored byte of a pack",
      .usage = "PACK...",
      .description = "Reads the whole pack and compares every block with its hash. Damage is reported by place, and by "
-                    "the files that "
-                    "it touches.",
+                    "the files that it touches. The exit status says whether the pack is sound (0), damaged but "
+                    "healable by its parity (12), or damaged beyond parity (3).",
      .operands = Operands::packs,
      .options = kVerifyOptions,
      .examples = kVerifyExamples,
-     .statuses = kReadStatuses,
+     .statuses = kVerifyStatuses,
      .synonyms = "test check validate scrub fsck",
      .runs_long = true,
      .speaks_json = true,
      .handler = run_verify},
+    {.name = "repair",
+     .summary = "Mend a damaged pack from its parity, or from copies",
+     .usage = "PACK...",
+     .description =
+         "Finds out what is lost, makes it again, and checks the result against the pack's own hashes before anything "
+         "is written. Bytes that were inserted or deleted, and a cut-off beginning or end, are mended too. In place, "
+         "only damaged bytes are written, so that a repair may be stopped at any point and run again. Each range that "
+         "is mended has its line. `mmh repair` of a sound pack does nothing.",
+     .operands = Operands::packs,
+     .options = kRepairOptions,
+     .examples = kRepairExamples,
+     .statuses = kRepairStatuses,
+     .synonyms = "heal fix mend recover",
+     .runs_long = true,
+     .speaks_json = true,
+     .handler = run_repair},
+    {.name = "parity",
+     .summary = "Add, change or remove the parity of a pack",
+     .usage = "set P% PACK...",
+     .description = "Works on an existing pack without packing again; a damaged one is refused. Stopped at any point, "
+                    "the pack and its old parity stay valid until the new parity is whole.",
+     .operands = Operands::packs,
+     .options = {},
+     .examples = kParityExamples,
+     .statuses = kRepairStatuses,
+     .synonyms = "protect redundancy ecc",
+     .runs_long = true,
+     .speaks_json = true,
+     .handler = run_parity},
     {.name = "cat",
      .summary = "Write a file of a pack to standard output",
      .usage = "PACK PATH...",
-     .description = "Reads only the blocks that hold the file, and checks them.",
+     .description =
+         "Reads only the blocks that hold the file, and checks them. Damage is mended on the way where the pack "
+         "has parity.",
      .operands = Operands::pack_then_entries,
      .options = kCatOptions,
      .examples = kCatExamples,

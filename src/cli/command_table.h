@@ -22,6 +22,7 @@ enum class OptionId : std::uint8_t {
   files_from,
   follow,
   force,
+  from,
   graph,
   hash,
   help,
@@ -44,8 +45,10 @@ enum class OptionId : std::uint8_t {
   one_file_system,
   output,
   overwrite,
+  parity,
   permissions,
   quiet,
+  salvage,
   same_owner,
   seed,
   strip_components,
@@ -57,7 +60,7 @@ enum class OptionId : std::uint8_t {
   yes,
 };
 
-enum class ValueKind : std::uint8_t { none, text, choice, number, size, duration };
+enum class ValueKind : std::uint8_t { none, text, choice, number, size, duration, share };
 enum class Completes : std::uint8_t { nothing, files, directories };
 
 struct OptionSpec {

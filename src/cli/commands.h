@@ -42,6 +42,8 @@ Result<Status> run_help(Session& session);
 Result<Status> run_info(Session& session);
 Result<Status> run_list(Session& session);
 Result<Status> run_pack(Session& session);
+Result<Status> run_parity(Session& session);
+Result<Status> run_repair(Session& session);
 Result<Status> run_unpack(Session& session);
 Result<Status> run_verify(Session& session);
 Result<Status> run_version(Session& session);

@@ -5,7 +5,7 @@
 namespace mmh::cli {
 
 namespace {
-constexpr std::array<StatusSpec, 15> kStatuses = {{
+constexpr std::array<StatusSpec, 16> kStatuses = {{
     {Status::success, "success"},
     {Status::warnings, "finished, but with warnings; for diff: there are differences"},
     {Status::usage, "the command line makes no sense"},
@@ -18,6 +18,7 @@ constexpr std::array<StatusSpec, 15> kStatuses = {{
     {Status::limit, "a limit was exceeded, such as --memory"},
     {Status::no_space, "no space is left"},
     {Status::unsafe, "unsafe input refused: it would have written outside the target"},
+    {Status::healable, "damage found, and parity can mend all of it: run mmh repair"},
     {Status::internal, "internal error: a bug in mmh"},
     {Status::interrupted, "interrupted by a signal"},
     {Status::broken_pipe, "the reader of standard output went away"},

@@ -21,6 +21,7 @@ enum class Status : int {
   limit = 9,
   no_space = 10,
   unsafe = 11,
+  healable = 12,
   internal = 70,
   interrupted = 130,
   broken_pipe = 141,

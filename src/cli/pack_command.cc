@@ -29,6 +29,7 @@ PackOptions pack_options(const Session& session) {
   options.level = static_cast<int>(arguments.number(OptionId::level).value_or(kLevelDefault));
   options.block_size = arguments.number(OptionId::block_size).value_or(0);
   options.force = arguments.has(OptionId::force);
+  options.parity_ppm = static_cast<std::uint32_t>(arguments.number(OptionId::parity).value_or(kParityDefault));
   return options;
 }
 

@@ -42,6 +42,7 @@ void report_damage(Session& session, const std::string& name, const VerifySummar
     session.out.write(fmt::format("{}: and {} more\n", printable(name),
                                   format_count(summary.damage_count - summary.damage.size(), "place", "places")));
   }
+  if (summary.healable) return;
   for (const std::string& path : summary.files_damaged) {
     session.out.write(fmt::format("{}: damaged: {}\n", printable(name), printable(path)));
   }
@@ -60,19 +61,22 @@ Result<Status> verify_one(Session& session, const std::string& path, bool deep) 
   const double seconds = seconds_since(start);
   session.reporter.finish();
   report_damage(session, path, summary);
-  const std::string verdict =
-      summary.sound ? session.reporter.colored(Color::green, "sound") : session.reporter.colored(Color::red, "DAMAGED");
+  const std::string verdict = summary.sound      ? session.reporter.colored(Color::green, "sound")
+                              : summary.healable ? session.reporter.colored(Color::yellow, "damaged but healable")
+                                                 : session.reporter.colored(Color::red, "DAMAGED");
   const std::string places =
       summary.sound ? "" : fmt::format("{}, ", format_count(summary.damage_count, "place", "places"));
   std::string line = fmt::format("{}: {}: {}{} in {} checked", printable(path), verdict, places,
                                  format_size(summary.bytes), format_count(summary.blocks, "block", "blocks"));
   if (deep) line += fmt::format(", {} decoded", format_count(summary.files, "file", "files"));
   line += ", " + format_speed(summary.bytes, seconds);
+  if (summary.healable) line += fmt::format("; run mmh repair {}", printable(path));
   session.reporter.summary(line);
   session.reporter.json_line(JsonObject("summary")
                                  .add("command", "verify")
                                  .add_path("pack", path)
                                  .add("sound", summary.sound)
+                                 .add("healable", summary.healable)
                                  .add("deep", deep)
                                  .add("bytes", summary.bytes)
                                  .add("blocks", summary.blocks)
@@ -81,7 +85,8 @@ Result<Status> verify_one(Session& session, const std::string& path, bool deep) 
                                  .add("files_damaged_count", summary.files_damaged_count)
                                  .add_seconds("seconds", seconds)
                                  .add("root", to_hex(pack.info().root)));
-  return summary.sound ? Status::success : Status::damage;
+  if (summary.sound) return Status::success;
+  return summary.healable ? Status::healable : Status::damage;
 }
 
 Result<> cat_one(Session& session, const Pack& pack, const std::string& path) {
@@ -137,6 +142,13 @@ std::string info_text(const std::string& path, const PackInfo& info, const PackS
   line("stored",
        fmt::format("data {}, manifest {}, index {}", format_size(statistics.data_stored_bytes),
                    format_size(statistics.manifest_stored_bytes), format_size(statistics.index_stored_bytes)));
+  if (info.parity.loss_ppm > 0) {
+    line("parity", fmt::format("{}: survives any {} lost in one piece, or {} scattered {} sectors",
+                               format_share(info.parity.loss_ppm), format_size(info.parity.one_piece_bytes),
+                               format_count(info.parity.sectors), format_size(info.parity.sector_bytes)));
+  } else {
+    line("parity", "none; mmh parity set 1% adds it");
+  }
   if (info.superseded_bytes > 0) line("unused", format_size(info.superseded_bytes) + " behind the newest footer");
   line("format", fmt::format("{}, written by {} at level {}", info.format_version, info.writer, info.level));
   if (info.generation > 0) line("appended", format_count(info.generation, "time", "times"));
@@ -167,6 +179,11 @@ JsonObject info_json(const std::string& path, const PackInfo& info, const PackSt
       .add("generation", info.generation)
       .add("pack_bytes", info.pack_bytes)
       .add("superseded_bytes", info.superseded_bytes)
+      .add("parity_ppm", std::uint64_t{info.parity.loss_ppm})
+      .add("parity_bytes", info.parity.stored_bytes)
+      .add("survives_one_piece_bytes", info.parity.one_piece_bytes)
+      .add("survives_sectors", info.parity.sectors)
+      .add("sector_bytes", info.parity.sector_bytes)
       .add("content_bytes", info.content_bytes)
       .add("blocks", info.blocks)
       .add("entries", info.entries)

@@ -182,6 +182,43 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return fail(Errc::usage, fmt::format("'{}' is not a size; write it as 64K, 256M or 1G", printable(text)));
 }
 
+Result<std::uint64_t> parse_share(std::string_view text) {
+  constexpr std::uint64_t kOfPercent = 10'000;
+  if (text == "0") return std::uint64_t{0};
+  const auto wrong = [&] {
+    return fail(Errc::usage, fmt::format("'{}' is not a share; write it as 1%, 0.5% or 0", printable(text)));
+  };
+  std::string_view number = text;
+  if (!number.ends_with('%')) return wrong();
+  number.remove_suffix(1);
+  const std::size_t point = std::min(number.find('.'), number.size());
+  const std::string_view whole = number.substr(0, point);
+  const std::string_view decimals = point < number.size() ? number.substr(point + 1) : std::string_view();
+  const auto digits = [](std::string_view part) {
+    return std::ranges::all_of(part, [](char letter) { return letter >= '0' && letter <= '9'; });
+  };
+  if (whole.empty() || whole.size() > 3 || decimals.size() > 4 || !digits(whole) || !digits(decimals) ||
+      (point < number.size() && decimals.empty())) {
+    return wrong();
+  }
+  std::uint64_t ppm = 0;
+  for (const char letter : whole) ppm = 10 * ppm + static_cast<std::uint64_t>(letter - '0');
+  ppm *= kOfPercent;
+  std::uint64_t unit = kOfPercent;
+  for (const char letter : decimals) {
+    unit /= 10;
+    ppm += unit * static_cast<std::uint64_t>(letter - '0');
+  }
+  return ppm;
+}
+
+std::string format_share(std::uint64_t ppm) {
+  std::string text = fmt::format("{}.{:04}", ppm / 10'000, ppm % 10'000);
+  while (text.ends_with('0')) text.pop_back();
+  if (text.ends_with('.')) text.pop_back();
+  return text + " %";
+}
+
 Result<std::uint64_t> parse_duration(std::string_view text) {
   MMH_LET(const Quantity quantity, split_quantity(text, "90s, 10m or 2h"));
   for (const Unit& unit : kTimeUnits) {

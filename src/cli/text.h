@@ -34,6 +34,10 @@ std::string_view type_name(FileType type);
 
 /// Bytes: a whole number, with K, M, G, T or P (also KiB and so on) for powers of 1024. Errors: usage.
 Result<std::uint64_t> parse_size(std::string_view text);
+/// Parts per million: a number with at most four decimals and a per cent sign, or 0. Errors: usage.
+Result<std::uint64_t> parse_share(std::string_view text);
+/// "1 %", "0.5 %": of parts per million.
+std::string format_share(std::uint64_t ppm);
 /// Seconds: a whole number with s, m, h or d. Errors: usage.
 Result<std::uint64_t> parse_duration(std::string_view text);
 /// Errors: usage.

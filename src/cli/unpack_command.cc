@@ -87,7 +87,10 @@ Result<Status> run_unpack(Session& session) {
   }
 
   const Clock::time_point start = Clock::now();
-  MMH_LET(const Pack pack, session.open_pack(operand.pack));
+  const bool salvage = arguments.has(OptionId::salvage);
+  if (salvage && operand.pack == "-") return fail(Errc::usage, "--salvage needs a file, not a pipe");
+  MMH_LET(const Pack pack,
+          salvage ? Pack::salvage(operand.pack, session.run_options()) : session.open_pack(operand.pack));
   MMH_LET(const UnpackSummary summary, to_tar ? pack.write_tar(session.streams.out, options) : pack.unpack(options));
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
 

@@ -37,6 +37,7 @@ class PackReader final : public Reader {
       : source_(std::move(source)),
         registry_(registry),
         name_(display_path(source_->name())),
+        heal_(std::move(options.heal)),
         blocks_(options.cache_bytes) {}
 
   Result<> start();
@@ -98,6 +99,7 @@ class PackReader final : public Reader {
   const std::unique_ptr<RandomAccessSource> source_;
   const codec::Registry& registry_;
   const std::string name_;
+  const std::function<Result<>(std::uint64_t, Bytes)> heal_;
   Trailer trailer_;
   std::uint64_t trailer_offset_ = 0;
   std::uint64_t pack_size_ = 0;
@@ -220,6 +222,15 @@ void PackReader::find_end(const BlockHeader& header) {
     return;
   }
   pack_size_ += kFooterSize;
+  // Parity belongs to the pack where it is whole: its blocks, and the footer again.
+  std::uint64_t end = pack_size_;
+  for (;;) {
+    const auto block = block_header_at(*source_, end);
+    if (!block || block->type != BlockType::parity) break;
+    end += kBlockHeaderSize + block->stored_size;
+  }
+  if (end != pack_size_ && footer_at(end)) pack_size_ = end + kFooterSize;
+  if (pack_size_ == source_->size()) return;
   warn(
       fmt::format("{} bytes behind the end of the pack are not in use: an append was cut short, or the end of the file "
                   "is damaged",
@@ -282,9 +293,15 @@ Result<Buffer> PackReader::read_front(const BlockInfo& block, std::uint64_t size
 }
 
 Result<Buffer> PackReader::read_payload(const BlockInfo& block, std::string_view place) const {
-  MMH_LET(Buffer payload, read_front(block, block.stored_size, place));
-  if (hash::blake3(payload) != block.hash) return damaged(place, "stored bytes do not match their hash");
-  return payload;
+  auto payload = read_front(block, block.stored_size, place);
+  if (payload && hash::blake3(*payload) == block.hash) return payload;
+  const bool within = range_within(block.offset + kBlockHeaderSize, block.stored_size, trailer_offset_);
+  if (heal_ && within) {
+    Buffer healed(block.stored_size);
+    if (heal_(block.offset + kBlockHeaderSize, healed) && hash::blake3(healed) == block.hash) return healed;
+  }
+  if (!payload) return payload;
+  return damaged(place, "stored bytes do not match their hash");
 }
 
 Result<Buffer> PackReader::decode(const BlockInfo& block, ByteView frame, std::string_view place,

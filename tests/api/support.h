@@ -21,6 +21,7 @@ inline PackOptions pack_options(const std::string& directory, unsigned threads =
   options.directory = directory;
   options.threads = threads;
   options.level = 3;
+  options.parity_ppm = 0;  // parity has tests of its own
   return options;
 }
 

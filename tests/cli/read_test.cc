@@ -11,7 +11,7 @@ class ReadTest : public CliTest {
  protected:
   void SetUp() override {
     make_model();
-    mmh_ok({"pack", "-q", "model"});
+    mmh_ok({"pack", "-q", "--parity", "0", "model"});
   }
   // Flips a bit in the middle of the pack's first block.
   void damage() const {

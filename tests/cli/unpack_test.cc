@@ -14,7 +14,7 @@ class UnpackTest : public CliTest {
  protected:
   void SetUp() override {
     make_model();
-    mmh_ok({"pack", "-q", "model"});
+    mmh_ok({"pack", "-q", "--parity", "0", "model"});
   }
 };
 

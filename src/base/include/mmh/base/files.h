@@ -24,12 +24,18 @@ class RandomAccessSource {
 /// A file or block device opened for reading; a pipe or character device is spooled. Errors: usage (a directory),
 /// not_found, permission, io, no_space.
 Result<std::unique_ptr<RandomAccessSource>> open_source(Sys& sys, const std::string& path);
+/// The first `size` bytes of an open file.
+std::unique_ptr<RandomAccessSource> file_source(Sys& sys, Fd fd, std::uint64_t size, std::string name);
 /// The same over bytes in memory that outlive it.
 std::unique_ptr<RandomAccessSource> memory_source(ByteView bytes, std::string name);
 /// Copies `fd` to its end into an unnamed temporary file (in $TMPDIR, or /var/tmp, or /tmp) and gives that. Errors: io,
 /// no_space, cancelled.
 Result<std::unique_ptr<RandomAccessSource>> spool_source(Sys& sys, int fd, std::string name,
                                                          const CancelFlag* cancel = nullptr);
+
+/// A file without a name, open for reading and writing, that vanishes when it is closed (in $TMPDIR, or /var/tmp, or
+/// /tmp). `purpose` says in messages what it is for. Errors: io, no_space, permission.
+Result<Fd> temporary_file(Sys& sys, std::string_view purpose);
 
 /// Bytes written one after another.
 class ByteSink {
@@ -51,6 +57,8 @@ class AtomicFile : public ByteSink {
   /// or pipe is there), exists (and not `replace`), not_found, permission, io.
   static Result<std::unique_ptr<AtomicFile>> create(Sys& sys, const std::string& path, bool replace,
                                                     mode_t mode = 0666);
+  /// The bytes written so far, to be read while this object lives.
+  virtual Result<std::unique_ptr<RandomAccessSource>> written() const = 0;
   /// Syncs the bytes, gives them the final name, syncs the directory. The last call. Errors: exists (made meanwhile,
   /// and not `replace`), io, no_space. After an error nothing is under the final name but what was there before, unless
   /// the message says that the file is whole.

@@ -18,6 +18,8 @@ namespace mmh::pack {
 /// How a reader is to work.
 struct ReaderOptions {
   std::uint64_t cache_bytes = std::uint64_t{256} << 20;  ///< Decoded blocks kept.
+  /// Gives the right bytes where those of the file are damaged; called by many threads. Null: damage is an error.
+  std::function<Result<>(std::uint64_t offset, Bytes out)> heal = {};
 };
 
 using BlockData = std::shared_ptr<const Buffer>;

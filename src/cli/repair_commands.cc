@@ -1,0 +1,118 @@
+// mmh repair, mmh parity.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "commands.h"
+#include "text.h"
+
+namespace mmh::cli {
+
+namespace {
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+Result<> repair_one(Session& session, const std::string& path) {
+  const Arguments& arguments = session.arguments;
+  RepairOptions options;
+  static_cast<RunOptions&>(options) = session.run_options();
+  options.output = arguments.text(OptionId::output).value_or("");
+  options.force = arguments.has(OptionId::force);
+  options.from = arguments.texts(OptionId::from);
+  options.mended = [&](std::uint64_t offset, std::uint64_t length) {
+    session.reporter.finish();
+    session.reporter.json_line(JsonObject("mended").add_path("pack", path).add("offset", offset).add("length", length));
+    if (!session.reporter.json()) {
+      session.out.write(fmt::format("{}: bytes {} to {}: mended\n", printable(path), offset, offset + length));
+    }
+  };
+  const Clock::time_point start = Clock::now();
+  MMH_LET(const RepairSummary summary, repair_pack(path, options));
+  const double seconds = seconds_since(start);
+  session.reporter.finish();
+  const std::string place = options.output.empty() ? "" : fmt::format(" in {}", printable(options.output));
+  const std::string root = to_hex(summary.root);
+  session.reporter.summary(
+      summary.was_sound
+          ? fmt::format("{}: {}, nothing to mend", printable(path), session.reporter.colored(Color::green, "sound"))
+          : fmt::format("{}: {}{}: {} of {} mended{}, root {}", printable(path),
+                        session.reporter.colored(Color::green, "healed"), place, format_size(summary.bytes),
+                        format_size(summary.pack_bytes), summary.moved ? ", bytes put back in place" : "",
+                        root.substr(0, 16)));
+  session.reporter.json_line(JsonObject("summary")
+                                 .add("command", "repair")
+                                 .add_path("pack", path)
+                                 .add("was_sound", summary.was_sound)
+                                 .add("ranges", summary.ranges)
+                                 .add("bytes", summary.bytes)
+                                 .add("pack_bytes", summary.pack_bytes)
+                                 .add("moved", summary.moved)
+                                 .add_seconds("seconds", seconds)
+                                 .add("root", root));
+  return {};
+}
+
+Result<> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
+  MMH_LET(const ParityInfo parity, set_parity(path, ppm, session.run_options()));
+  session.reporter.finish();
+  session.reporter.summary(
+      ppm == 0 ? fmt::format("{}: parity removed", printable(path))
+               : fmt::format("{}: parity {}, {}: survives any {} lost in one piece, or {} scattered {} sectors",
+                             printable(path), format_share(ppm), format_size(parity.stored_bytes),
+                             format_size(parity.one_piece_bytes), format_count(parity.sectors),
+                             format_size(parity.sector_bytes)));
+  session.reporter.json_line(JsonObject("summary")
+                                 .add("command", "parity")
+                                 .add_path("pack", path)
+                                 .add("parity_ppm", std::uint64_t{ppm})
+                                 .add("parity_bytes", parity.stored_bytes)
+                                 .add("survives_one_piece_bytes", parity.one_piece_bytes)
+                                 .add("survives_sectors", parity.sectors)
+                                 .add("sector_bytes", parity.sector_bytes));
+  return {};
+}
+
+// Goes on behind a pack that fails; the first failure's status counts.
+template <class Work>
+Result<Status> for_each(Session& session, std::span<const std::string> packs, Work work) {
+  if (packs.size() == 1) {
+    MMH_TRY(work(packs.front()));
+    return Status::success;
+  }
+  Status status = Status::success;
+  for (const std::string& path : packs) {
+    const Result<> result = work(path);
+    if (!result && result.error().code == Errc::cancelled) return fail(result.error());
+    if (!result) {
+      const Error& error = result.error();
+      session.reporter.error(errc_name(error.code), error.what, static_cast<int>(status_of(error.code)));
+      if (status == Status::success) status = status_of(error.code);
+    }
+    MMH_TRY(session.out.check());
+  }
+  return status;
+}
+}  // namespace
+
+Result<Status> run_repair(Session& session) {
+  const auto& packs = session.arguments.operands();
+  if (packs.empty()) return fail(Errc::usage, "name a pack: mmh repair PACK");
+  if (packs.size() > 1 && session.arguments.has(OptionId::output)) {
+    return fail(Errc::usage, "-o names one output; repair one pack at a time");
+  }
+  return for_each(session, packs, [&](const std::string& path) { return repair_one(session, path); });
+}
+
+Result<Status> run_parity(Session& session) {
+  const auto& operands = session.arguments.operands();
+  if (operands.size() < 3 || operands[0] != "set") {
+    return fail(Errc::usage, "say what to set: mmh parity set P% PACK");
+  }
+  MMH_LET(const std::uint64_t ppm, parse_share(operands[1]));
+  if (ppm > kParityMax) return fail(Errc::usage, "parity is at most 50%; for more, keep a second copy");
+  return for_each(session, std::span(operands).subspan(2),
+                  [&](const std::string& path) { return set_one(session, path, static_cast<std::uint32_t>(ppm)); });
+}
+
+}  // namespace mmh::cli
