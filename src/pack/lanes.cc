@@ -10,6 +10,8 @@ namespace {
 // Below this, a type's remainder shares a block with other remainders: a block of its own would cost more than it
 // gains.
 constexpr std::size_t kRemainderMax = std::size_t{128} << 10;
+// A whole block is read for one small file: those of tiny files end sooner.
+constexpr std::size_t kBlockChunksMax = 6144;
 constexpr std::size_t kTypedRemainderMax = std::size_t{16} << 10;
 
 std::uint32_t extension_key(std::string_view path) {
@@ -62,7 +64,7 @@ std::vector<BlockContent> Lanes::cut(const content::ContentType& type, Lane& lan
   std::size_t begin = 0;  // of the block that is being filled
   for (std::size_t i = 0; i < lane.chunks.size(); ++i) {
     const std::size_t size = lane.chunks[i].data.size();
-    if (block.size + size > block_size && block.size > 0) {
+    if ((block.size + size > block_size || i - begin == kBlockChunksMax) && block.size > 0) {
       block.chunks.assign(std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin)),
                           std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(i)));
       blocks.push_back(std::exchange(block, BlockContent{type, {}, 0}));

@@ -276,7 +276,7 @@ class RestoredFileImpl final : public RestoredFile {
   Entry entry_;
   RestorerImpl::Place place_;
   Fd fd_;
-  std::string temporary_;  // empty once it has its final name
+  std::string temporary_;               // empty once it has its final name
   std::atomic<std::uint64_t> end_ = 0;  // of what was written
 };
 
