@@ -31,7 +31,7 @@ Result<> Healing::prepare() {
   // Reading does not report progress of its own: this is a part of it.
   ParityWork work(options_, "", nullptr);
   MMH_LET(image_, pack::HealedPack::open(file_, {}, work.context()));
-  const Result<> healed = image_->heal();
+  Result<> healed = image_->heal();
   if (!healed && healed.error().code != Errc::corrupt) return healed;
   whole_ = healed.has_value();
   if (options_.observer == nullptr) return {};

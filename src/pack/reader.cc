@@ -575,7 +575,7 @@ Result<> PackReader::stream_file(const FileRecord& record, const std::function<R
 
 Result<std::unique_ptr<Reader>> Reader::open(std::unique_ptr<RandomAccessSource> source,
                                              const codec::Registry& registry, ReaderOptions options) {
-  auto reader = std::make_unique<PackReader>(std::move(source), registry, options);
+  auto reader = std::make_unique<PackReader>(std::move(source), registry, std::move(options));
   MMH_TRY(reader->start());
   return reader;
 }

@@ -100,7 +100,11 @@ class Planes final : public codec::Codec {
   }
 
   std::size_t decode_memory_max(std::size_t) const override { return 0; }
-  std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions&) const override { return raw_size; }
+  std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions& options) const override {
+    // Allocations are rounded up, one for each plane.
+    constexpr std::size_t kRounding = 64;
+    return raw_size + options.width * kRounding;
+  }
 };
 
 }  // namespace
