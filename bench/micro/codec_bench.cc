@@ -9,6 +9,7 @@
 
 #include "mmh/codec/frame.h"
 #include "mmh/codecs/builtin.h"
+#include "random.h"
 
 namespace mmh {
 namespace {
@@ -17,22 +18,6 @@ using codec::CodecId;
 using codec::Plan;
 
 constexpr std::size_t kSize = std::size_t{256} << 10;
-
-// splitmix64.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-  }
-  std::uint64_t below(std::uint64_t limit) { return next() % limit; }
-
- private:
-  std::uint64_t state_;
-};
 
 Buffer noise() {
   Buffer bytes(kSize);

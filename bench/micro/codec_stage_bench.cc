@@ -10,6 +10,7 @@
 
 #include "mmh/codec/codec.h"
 #include "mmh/codecs/builtin.h"
+#include "random.h"
 
 namespace mmh {
 namespace {
@@ -19,22 +20,9 @@ using codec::EncodeOptions;
 
 constexpr std::size_t kSize = std::size_t{4} << 20;
 
-// splitmix64.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-  }
-  double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
-  double normal() { return std::sqrt(-2 * std::log(1 - uniform())) * std::cos(2 * std::numbers::pi * uniform()); }
-
- private:
-  std::uint64_t state_;
-};
+double normal(Random& random) {
+  return std::sqrt(-2 * std::log(1 - random.uniform())) * std::cos(2 * std::numbers::pi * random.uniform());
+}
 
 struct Data {
   std::string name;
@@ -46,7 +34,7 @@ Buffer weights32() {
   Buffer bytes(kSize);
   Random random(1);
   for (std::size_t i = 0; i < kSize; i += 4)
-    store_le(Bytes(bytes).subspan(i), static_cast<float>(0.02 * random.normal()));
+    store_le(Bytes(bytes).subspan(i), static_cast<float>(0.02 * normal(random)));
   return bytes;
 }
 

@@ -9,28 +9,13 @@
 #include <vector>
 
 #include "mmh/fec/plan.h"
+#include "random.h"
 #include "raptorq_solver.h"
 
 namespace mmh::fec {
 namespace {
 
 using Numbers = std::vector<std::uint32_t>;
-
-/// splitmix64.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t below(std::uint64_t limit) { return next() % limit; }
-
- private:
-  std::uint64_t state_;
-};
 
 Numbers numbers_from(std::size_t first, std::size_t count) {
   Numbers numbers(count);
