@@ -22,6 +22,19 @@ Result<Elements> take_elements(ByteView parameters, std::size_t least, std::size
   return Elements{.width = static_cast<std::size_t>(width), .tail = parameters};
 }
 
+Result<Elements> take_numbers(std::string_view codec, ByteView parameters) {
+  MMH_LET(const Elements elements, take_elements(parameters, 1, 8));
+  if (!is_integer_width(elements.width)) {
+    return fail(Errc::corrupt, fmt::format("{}: no numbers of {} bytes", codec, elements.width));
+  }
+  return elements;
+}
+
+Result<> check_number_width(std::string_view codec, unsigned width) {
+  if (is_integer_width(width)) return {};
+  return fail(Errc::usage, fmt::format("{}: no numbers of {} bytes", codec, width));
+}
+
 Result<std::size_t> place_tail(const Elements& elements, Bytes raw) {
   if (raw.size() < elements.tail.size() || (raw.size() - elements.tail.size()) % elements.width != 0) {
     return fail(Errc::corrupt, fmt::format("{} bytes are no elements of {}", raw.size(), elements.width));

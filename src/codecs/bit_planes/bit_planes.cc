@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "../elements.h"
@@ -47,14 +45,6 @@ void from_bits(const std::uint8_t* __restrict bits, std::size_t stride, std::siz
   }
 }
 
-Result<Elements> parse(ByteView parameters) {
-  MMH_LET(const Elements elements, take_elements(parameters, 1, kWidthMax));
-  if (!is_integer_width(elements.width)) {
-    return fail(Errc::corrupt, fmt::format("bit_planes: no numbers of {} bytes", elements.width));
-  }
-  return elements;
-}
-
 class BitPlanes final : public codec::Codec {
  public:
   codec::CodecId id() const override { return codec::CodecId::bit_planes; }
@@ -62,14 +52,12 @@ class BitPlanes final : public codec::Codec {
   std::string_view purpose() const override { return "bit planes of numbers, for narrow and noisy integers"; }
 
   Result<Signature> signature(ByteView parameters) const override {
-    MMH_TRY(parse(parameters));
+    MMH_TRY(take_numbers(name(), parameters));
     return Signature{};
   }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
-    if (!is_integer_width(options.width)) {
-      return fail(Errc::usage, fmt::format("bit_planes: no numbers of {} bytes", options.width));
-    }
+    MMH_TRY(check_number_width(name(), options.width));
     const std::size_t width = options.width;
     Encoded result;
     put_elements(result.parameters, width, raw);
@@ -90,7 +78,7 @@ class BitPlanes final : public codec::Codec {
 
   Result<> decode(ByteView parameters, std::span<const ByteView> streams, Bytes raw,
                   const DecodeContext&) const override {
-    MMH_LET(const Elements elements, parse(parameters));
+    MMH_LET(const Elements elements, take_numbers(name(), parameters));
     MMH_LET(const std::size_t all, place_tail(elements, raw));
     const std::size_t width = elements.width;
     const ByteView in = streams[0];

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <type_traits>
 
-#include "../common.h"
+#include "../elements.h"
 #include "../table.h"
 #include "mmh/base/varint.h"
 
@@ -17,29 +15,6 @@ using codec::Encoded;
 using codec::EncodeOptions;
 
 constexpr std::size_t kDistanceMax = 65535;  // in elements
-
-// Small differences of either sign become small numbers, whose high bytes are zero.
-template <class T>
-T zigzag(T difference) {
-  using Signed = std::make_signed_t<T>;
-  constexpr int kTopBit = sizeof(T) * 8 - 1;
-  return static_cast<T>(static_cast<T>(difference << 1) ^ static_cast<T>(static_cast<Signed>(difference) >> kTopBit));
-}
-template <class T>
-T unzigzag(T coded) {
-  return static_cast<T>(static_cast<T>(coded >> 1) ^ static_cast<T>(T{0} - static_cast<T>(coded & 1)));
-}
-
-template <class T>
-T element(const std::byte* in, std::size_t index) {
-  T value;
-  std::memcpy(&value, in + index * sizeof(T), sizeof value);
-  return value;
-}
-template <class T>
-void set_element(std::byte* out, std::size_t index, T value) {
-  std::memcpy(out + index * sizeof(T), &value, sizeof value);
-}
 
 // How a difference is written: bytes wrap around, integers are zigzag-coded.
 struct AsIs {
