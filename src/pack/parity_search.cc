@@ -13,19 +13,7 @@ namespace {
 
 constexpr std::uint64_t kWindow = 1 << 20;
 constexpr std::uint64_t kPartMax = 8 << 20;
-constexpr std::size_t kSector = 512;
 constexpr unsigned kFilterBits = 20;
-
-// Fills `out`, with zeros where the file cannot be read.
-void read_readable(const RandomAccessSource& source, std::uint64_t offset, Bytes out) {
-  if (source.read_at(offset, out)) return;
-  while (!out.empty()) {
-    const Bytes piece = out.first(std::min<std::size_t>(out.size(), kSector - offset % kSector));
-    if (!source.read_at(offset, piece)) std::ranges::fill(piece, std::byte{0});
-    offset += piece.size();
-    out = out.subspan(piece.size());
-  }
-}
 
 std::uint32_t filter_bit(std::uint32_t weak) { return weak * 0x85EBCA6Bu >> (32 - kFilterBits); }
 

@@ -20,8 +20,8 @@ std::optional<BlockHeader> header_in(ByteView window, std::uint64_t base, std::s
   if (!range_within(parsed->offset + kBlockHeaderSize, parsed->stored_size, file_size)) return std::nullopt;
   return *parsed;
 }
+}  // namespace
 
-// Fills `out`, with zeros where the file cannot be read.
 void read_readable(const RandomAccessSource& source, std::uint64_t offset, Bytes out) {
   if (source.read_at(offset, out)) return;
   while (!out.empty()) {
@@ -31,7 +31,6 @@ void read_readable(const RandomAccessSource& source, std::uint64_t offset, Bytes
     out = out.subspan(piece.size());
   }
 }
-}  // namespace
 
 Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint64_t offset) {
   if (!range_within<std::uint64_t>(offset, kBlockHeaderSize, source.size())) {

@@ -36,6 +36,9 @@ Result<BlockHeader> block_header_at(const RandomAccessSource& source, std::uint6
 /// beginning of another.
 bool is_cut_off_append(const RandomAccessSource& source, std::uint64_t from);
 
+/// Fills `out`, with zeros where the file cannot be read.
+void read_readable(const RandomAccessSource& source, std::uint64_t offset, Bytes out);
+
 /// Whether the payload of `header` matches its hash.
 bool payload_matches(const RandomAccessSource& source, const BlockHeader& header);
 
