@@ -15,6 +15,7 @@
 #include "mmh/base/task_pool.h"
 #include "mmh/hash/blake3.h"
 #include "mmh/tree/tar.h"
+#include "zeros.h"
 
 namespace mmh::pack {
 
@@ -22,7 +23,6 @@ namespace {
 
 constexpr std::size_t kWindowRecords = 32768;
 constexpr std::uint64_t kAloneSizeMax = std::uint64_t{64} << 20;  // longer files are restored by all threads at once
-constexpr std::size_t kPieceSize = std::size_t{1} << 20;
 
 /// A wanted record and the path it comes back under.
 struct Wanted {
@@ -37,15 +37,6 @@ struct BlockGroup {
 };
 
 bool ends_extraction(const Error& error) { return error.code == Errc::no_space || error.code == Errc::cancelled; }
-
-ByteView zeros() {
-  static const Buffer buffer = [] {
-    Buffer bytes(kPieceSize);
-    std::ranges::fill(bytes, std::byte{0});
-    return bytes;
-  }();
-  return buffer;
-}
 
 class Extractor {
  public:
@@ -162,11 +153,8 @@ class Extractor {
 
   Result<bool> write_from(const FileRecord& record, const Buffer& block) {
     const Extent& extent = record.extents[0];
-    if (extent.length != record.entry.size || extent.offset > block.size() ||
-        extent.length > block.size() - extent.offset) {
-      return fail(Errc::corrupt, "its extent lies outside its block");
-    }
-    const ByteView content = ByteView(block).subspan(extent.offset, extent.length);
+    MMH_LET(const ByteView content, content_of(extent, block));
+    if (content.size() != record.entry.size) return fail(Errc::corrupt, "its extent is not as long as the file");
     if (hash::blake3(content) != record.hash) return fail(content_error(record));
     return restorer_.write_file(record.entry, content);
   }
@@ -294,9 +282,9 @@ class Extractor {
   Result<> hash_hole(const Extent& hole, hash::Blake3& hasher) {
     for (std::uint64_t left = hole.length; left > 0;) {
       MMH_TRY(check_cancelled(options_.cancel));
-      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceSize));
-      hasher.update(zeros().first(part));
-      left -= part;
+      const ByteView part = zeros(left);
+      hasher.update(part);
+      left -= part.size();
     }
     return {};
   }
@@ -485,9 +473,9 @@ class TarExtractor {
     if (extent.is_hole()) {
       for (std::uint64_t left = extent.length; left > 0;) {
         MMH_TRY(check_cancelled(options_.cancel));
-        const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceSize));
-        MMH_TRY(write_piece(zeros().first(part), nullptr));
-        left -= part;
+        const ByteView part = zeros(left);
+        MMH_TRY(write_piece(part, nullptr));
+        left -= part.size();
       }
       return {};
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -18,6 +19,7 @@
 #include "mmh/pack/pack_file.h"
 #include "record_merge.h"
 #include "segment.h"
+#include "zeros.h"
 
 namespace mmh::pack {
 
@@ -338,29 +340,25 @@ class Packer {
       MMH_LET(const bool reused, reuse_known_file(*file));
       if (reused) return true;
     }
-    look_at(*file);
+    const OpenedSource source(*options_.sys, file->opened);
+    Buffer head(kClassifySize);
+    // A file that cannot be read is told of when its segments are.
+    if (source.read_at(0, head)) {
+      std::tie(file->content, file->cuts) = look_at(
+          head, file->found.entry, [&](content::LayoutFormat format) { return content::find_layout(source, format); });
+    }
     long_file_ = std::move(file);
     schedule_segment();
     return true;
   }
 
-  /// What the file is and where its typed regions are. A file that cannot be read is told of when its segments are.
-  void look_at(LongFile& file) {
-    const OpenedSource source(*options_.sys, file.opened);
-    Buffer head(kClassifySize);
-    if (!source.read_at(0, head)) return;
-    file.content = content::classify(head, file.found.entry.path);
-    if (const auto format = content::layout_format(head, source.size(), file.content)) {
-      file.cuts = CutPlan(content::find_layout(source, *format), sizes_.size_max);
-    }
-  }
-
-  /// The same for a file that is read once from front to back.
-  void look_at_head(LongFile& file, ByteView head) {
-    file.content = content::classify(head.first(std::min(head.size(), kClassifySize)), file.found.entry.path);
-    if (const auto format = content::layout_format(head, file.found.entry.size, file.content)) {
-      file.cuts = CutPlan(content::find_layout(head, file.found.entry.size, *format), sizes_.size_max);
-    }
+  /// What a file is, by its first bytes and its path, and how its typed regions are to be cut; `find_regions` finds
+  /// those of the format that the head promises.
+  std::pair<ContentClass, CutPlan> look_at(ByteView head, const tree::Entry& entry, const auto& find_regions) const {
+    head = head.first(std::min(head.size(), kClassifySize));
+    const ContentClass content = content::classify(head, entry.path);
+    const auto format = content::layout_format(head, entry.size, content);
+    return {content, format ? CutPlan(find_regions(*format), sizes_.size_max) : CutPlan()};
   }
 
   void schedule_segment() {
@@ -426,11 +424,9 @@ class Packer {
 
   void analyse_item(BatchItem& item) {
     const ByteView data = item.segment.data;
-    const ByteView head = data.first(std::min(data.size(), kClassifySize));
-    item.content = content::classify(head, item.found.entry.path);
-    if (const auto format = content::layout_format(head, data.size(), item.content)) {
-      item.cuts = CutPlan(content::find_layout(*memory_source(data, {}), *format), sizes_.size_max);
-    }
+    std::tie(item.content, item.cuts) = look_at(data, item.found.entry, [&](content::LayoutFormat format) {
+      return content::find_layout(*memory_source(data, {}), format);
+    });
     analyse_segment(item.segment, item.runs, item.cuts, true, sizes_);
     if (options_.level > 1 && data.size() >= kSketchSizeMin && data.size() <= kSketchSizeMax &&
         item.content != ContentClass::compressed) {
@@ -447,7 +443,7 @@ class Packer {
                                               [](const tree::DataRun& r) { return r.offset + r.length; });
     const bool all_hole = run == runs.end() || run->offset >= segment.file_offset + wanted;
     if (all_hole && wanted <= kSegmentSize) {
-      segment.data = zero_segment().first(wanted);
+      segment.data = zeros(wanted);
       segment.size = job.planned_bytes;
     } else {
       job.buffer->bytes.resize(wanted);
@@ -706,7 +702,11 @@ class Packer {
         const std::size_t had = bytes.size();
         bytes.resize(job->planned_bytes);
         MMH_TRY(fill_from_tar(tar, Bytes(bytes).subspan(had)));
-        if (at == 0) look_at_head(*file, bytes);
+        if (at == 0) {
+          std::tie(file->content, file->cuts) = look_at(bytes, file->found.entry, [&](content::LayoutFormat format) {
+            return content::find_layout(bytes, size, format);
+          });
+        }
         const std::uint64_t end = at + job->planned_bytes;
         bytes.resize(job->planned_bytes + static_cast<std::size_t>(std::min(size, file->cuts.free_from(end)) - end));
         MMH_TRY(fill_from_tar(tar, Bytes(bytes).subspan(job->planned_bytes)));

@@ -10,6 +10,7 @@
 #include "mmh/base/checked.h"
 #include "mmh/hash/blake3.h"
 #include "mmh/pack/scan.h"
+#include "zeros.h"
 
 namespace mmh::pack {
 
@@ -19,16 +20,10 @@ constexpr std::uint64_t kPageCacheBytes = 32 << 20;
 constexpr std::uint64_t kIndexCacheBytes = 16 << 20;
 constexpr std::uint64_t kListCacheBytes = 16 << 20;
 constexpr std::uint64_t kDictionaryCacheBytes = 16 << 20;
-constexpr std::size_t kZerosSize = 256 << 10;
 
 // Whether `path` is `prefix` or below it.
 bool is_under(std::string_view path, std::string_view prefix) {
   return prefix.empty() || (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/'));
-}
-
-ByteView zeros() {
-  static const std::vector<std::byte> bytes(kZerosSize);
-  return bytes;
 }
 
 class PackReader final : public Reader {
@@ -555,7 +550,7 @@ Result<> PackReader::stream_file(const FileRecord& record, const std::function<R
   MMH_TRY(visit_extents(record, 0, [&](std::uint64_t, const Extent& extent) -> Result<bool> {
     if (extent.is_hole()) {
       for (std::uint64_t left = extent.length; left > 0; left -= held.size()) {
-        MMH_TRY(push(zeros().first(std::min<std::uint64_t>(left, kZerosSize))));
+        MMH_TRY(push(zeros(left)));
       }
       return true;
     }

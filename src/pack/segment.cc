@@ -29,15 +29,6 @@ void for_each_stretch(std::span<const tree::DataRun> runs, std::uint64_t offset,
 
 }  // namespace
 
-ByteView zero_segment() {
-  static const Buffer zeros = [] {
-    Buffer buffer(kSegmentSize);
-    std::ranges::fill(buffer, std::byte{0});
-    return buffer;
-  }();
-  return zeros;
-}
-
 SysResult<std::size_t> read_segment(Sys& sys, int fd, std::span<const tree::DataRun> runs, std::uint64_t offset,
                                     Bytes out) {
   std::size_t done = 0;

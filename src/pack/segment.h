@@ -58,7 +58,7 @@ struct Piece {
 struct Segment {
   std::uint64_t file_offset = 0;
   std::size_t size = 0;  ///< Bytes of content, holes included; less than asked for when the file ended early.
-  /// In a buffer that the batch owns or zero_segment(): `size` bytes, and behind them those that belong to the last
+  /// In a buffer that the batch owns or zeros(): `size` bytes, and behind them those that belong to the last
   /// chunk, which the next segment holds too.
   ByteView data;
   ByteView content() const { return data.first(size); }
@@ -68,9 +68,6 @@ struct Segment {
   /// here.
   std::array<hash::ChainingValue, 2> halves{};
 };
-
-/// kSegmentSize zeros, for segments that are all hole.
-ByteView zero_segment();
 
 /// Hashes the segment's content and cuts its data runs into chunks. `runs` are offsets in the file; `whole` says that
 /// the segment is all of its file. Fills pieces, and file_hash or halves.

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <deque>
 
 #include "mmh/pack/scan.h"
+#include "zeros.h"
 
 namespace mmh::pack {
 
@@ -15,15 +15,13 @@ namespace {
 constexpr std::uint64_t kCollectedMax = 96 << 20;  // bytes of file descriptions
 constexpr std::uint64_t kDecodedMax = 128 << 20;   // bytes of decoded blocks whose turn has not come
 constexpr std::uint64_t kSmallFile = 8 << 20;      // up to here a file is hashed by one task
-constexpr std::size_t kZerosSize = 64 << 10;
 
 Result<> hash_zeros(hash::Blake3& hasher, std::uint64_t length, const CancelFlag* cancel) {
-  static constexpr std::array<std::byte, kZerosSize> zeros{};
   for (std::uint64_t steps = 0; length > 0; ++steps) {
     if (steps % 1024 == 0) MMH_TRY(check_cancelled(cancel));
-    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(length, kZerosSize));
-    hasher.update(ByteView(zeros).first(size));
-    length -= size;
+    const ByteView part = zeros(length);
+    hasher.update(part);
+    length -= part.size();
   }
   return {};
 }
