@@ -30,13 +30,7 @@ std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value 
 std::uint64_t divide_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit; }
 
 fec::Interleaving checks_of(const fec::Interleaving& symbols) {
-  const std::uint64_t bytes = symbols.symbols() * kParityCheckSize;
-  const std::uint64_t size = std::min(kShardSizeMax, round_up(bytes, fec::kSymbolSizeUnit));
-  const std::uint64_t shards = divide_up(bytes, size);
-  const std::uint64_t groups = divide_up(shards, kShardsOfGroup);
-  // As many repair shards as shards: either half of them brings all back.
-  return {fec::Scheme::reed_solomon, static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(groups),
-          static_cast<std::uint32_t>(divide_up(shards, groups)), bytes};
+  return shards_of(symbols.symbols() * kParityCheckSize);
 }
 
 // Bytes that the layout must be able to lose in one piece.
@@ -98,6 +92,15 @@ std::optional<ParityLayout> plan_raptorq(const ParityGoal& goal) {
 }
 
 }  // namespace
+
+fec::Interleaving shards_of(std::uint64_t bytes) {
+  const std::uint64_t size = std::min(kShardSizeMax, round_up(bytes, fec::kSymbolSizeUnit));
+  const std::uint64_t shards = divide_up(bytes, size);
+  const std::uint64_t groups = divide_up(shards, kShardsOfGroup);
+  // As many repair shards as shards: either half of them brings all back.
+  return {fec::Scheme::reed_solomon, static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(groups),
+          static_cast<std::uint32_t>(divide_up(shards, groups)), bytes};
+}
 
 std::uint64_t ParityLayout::symbols_per_repair_block() const {
   return std::max<std::uint64_t>(1, kParityRepairBlockMax / symbols.symbol_size);

@@ -38,6 +38,9 @@ Result<ParityHead> parse_head(ByteView payload);
 Buffer write_anchors(std::span<const ParityAnchor> anchors);
 Result<std::vector<ParityAnchor>> parse_anchors(ByteView in, std::uint64_t data_size);
 
+/// How bytes of which half may be lost are cut into shards: the table of checks, or a list of files. Requires: bytes > 0.
+fec::Interleaving shards_of(std::uint64_t bytes);
+
 /// A block of the section: header and payload.
 Buffer parity_block(std::uint64_t offset, ByteView payload);
 

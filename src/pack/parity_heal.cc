@@ -53,7 +53,7 @@ class Healer final : public ParityHealer {
         return {};
       }));
     }
-    MMH_TRY(complete_table());
+    MMH_TRY(complete_shards(checks, shards_, have_));
     states_.assign(symbols_.symbols(), State::good);
     return {};
   }
@@ -63,10 +63,16 @@ class Healer final : public ParityHealer {
   const std::vector<ParityAnchor>& anchors() const override { return anchors_; }
 
   Result<> locate() override {
-    report_.symbols = symbols_.symbols();
     MMH_TRY(look_in_place());
     for (std::size_t source = 2; source < sources_.size(); ++source) MMH_TRY(look_in_copy(source));
-    MMH_TRY(look_everywhere());
+    MMH_TRY(look_everywhere(0));
+    count();
+    return {};
+  }
+
+  Result<> search_in(const RandomAccessSource& source) override {
+    sources_.push_back(&source);
+    MMH_TRY(look_everywhere(sources_.size() - 1));
     count();
     return {};
   }
@@ -177,35 +183,6 @@ class Healer final : public ParityHealer {
     return layout_.goal.anchor_bytes == 0 || !anchors_.empty();
   }
 
-  Result<> complete_table() {
-    const fec::Interleaving& checks = layout_.checks;
-    const std::size_t size = checks.symbol_size;
-    for (std::uint32_t group = 0; group < checks.blocks; ++group) {
-      std::vector<std::uint32_t> received;
-      std::vector<std::uint32_t> wanted;
-      std::vector<ByteView> in;
-      std::vector<Bytes> out;
-      const std::uint32_t source = checks.source_symbols(group);
-      for (std::uint64_t i = group; i < checks.symbols(); i += checks.blocks) {
-        const std::uint32_t number = fec::place_of(checks, i).symbol;
-        const Bytes shard = Bytes(shards_).subspan(i * size, size);
-        if (have_[i]) {
-          if (received.size() == source) continue;
-          received.push_back(number);
-          in.push_back(shard);
-        } else if (number < source) {
-          wanted.push_back(number);
-          out.push_back(shard);
-        }
-      }
-      if (wanted.empty() || received.size() < source) continue;
-      MMH_LET(const fec::Plan plan, fec::Plan::make(checks.code(group), received, wanted));
-      MMH_TRY(plan.run(in, out));
-      for (const std::uint32_t number : wanted) have_[fec::symbol_at(checks, {group, number})] = true;
-    }
-    return {};
-  }
-
   bool check_known(std::uint64_t symbol) const {
     const std::size_t size = layout_.checks.symbol_size;
     return have_[symbol * kParityCheckSize / size];
@@ -292,12 +269,12 @@ class Healer final : public ParityHealer {
   }
 
   // What is nowhere it should be may stand elsewhere: bytes were inserted, deleted, or exchanged.
-  Result<> look_everywhere() {
+  Result<> look_everywhere(std::size_t first_source) {
     SymbolSearch search(symbols_, table());
     for (std::uint64_t symbol = 0; symbol < symbols_.symbols(); ++symbol) {
       if (states_[symbol] == State::lost) search.want(symbol);
     }
-    for (std::size_t source = 0; source < sources_.size() && !search.empty(); ++source) {
+    for (std::size_t source = first_source; source < sources_.size() && !search.empty(); ++source) {
       if (source == 1 && sources_[1] == sources_[0]) continue;
       const auto found = [&](std::uint64_t symbol, std::uint64_t place) {
         states_[symbol] = State::moved;
@@ -348,6 +325,8 @@ class Healer final : public ParityHealer {
   }
 
   void count() {
+    report_ = {};
+    report_.symbols = symbols_.symbols();
     for (std::uint64_t symbol = 0; symbol < symbols_.symbols(); ++symbol) {
       const bool data = symbol < symbols_.source_symbols();
       if (states_[symbol] == State::good) continue;

@@ -103,6 +103,34 @@ Result<Buffer> make_check_shards(const fec::Interleaving& checks, ByteView table
   return shards;
 }
 
+Result<> complete_shards(const fec::Interleaving& checks, Bytes shards, std::vector<bool>& have) {
+  const std::size_t size = checks.symbol_size;
+  for (std::uint32_t group = 0; group < checks.blocks; ++group) {
+    std::vector<std::uint32_t> received;
+    std::vector<std::uint32_t> wanted;
+    std::vector<ByteView> in;
+    std::vector<Bytes> out;
+    const std::uint32_t source = checks.source_symbols(group);
+    for (std::uint64_t i = group; i < checks.symbols(); i += checks.blocks) {
+      const std::uint32_t number = fec::place_of(checks, i).symbol;
+      const Bytes shard = shards.subspan(i * size, size);
+      if (have[i]) {
+        if (received.size() == source) continue;
+        received.push_back(number);
+        in.push_back(shard);
+      } else if (number < source) {
+        wanted.push_back(number);
+        out.push_back(shard);
+      }
+    }
+    if (wanted.empty() || received.size() < source) continue;
+    MMH_LET(const fec::Plan plan, fec::Plan::make(checks.code(group), received, wanted));
+    MMH_TRY(plan.run(in, out));
+    for (const std::uint32_t number : wanted) have[fec::symbol_at(checks, {group, number})] = true;
+  }
+  return {};
+}
+
 Result<> write_section(const ParityHead& head, ByteView head_payload, ByteView anchors, ByteView table,
                        const ReadRepair& read, ByteSink& out, const CancelFlag* cancel) {
   const ParityLayout& layout = head.layout;

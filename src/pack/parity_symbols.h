@@ -2,6 +2,7 @@
 // Making symbols from symbols within a memory budget, and writing sections.
 
 #include <functional>
+#include <vector>
 
 #include "mmh/fec/plan.h"
 #include "parity_format.h"
@@ -22,6 +23,10 @@ Result<> make_symbols(const fec::Interleaving& layout, std::uint32_t block, std:
 
 /// All repair shards of a table of checks, one after another.
 Result<Buffer> make_check_shards(const fec::Interleaving& checks, ByteView table);
+
+/// Makes the shards that are missing in front of the repair shards, in the groups where enough are left. `shards`: all of
+/// them, by number; `have`: which are there, and after the call which came back.
+Result<> complete_shards(const fec::Interleaving& checks, Bytes shards, std::vector<bool>& have);
 
 /// Reads repair symbol `index` whole.
 using ReadRepair = std::function<Result<>(std::uint64_t index, Bytes out)>;

@@ -141,6 +141,9 @@ class ParityHealer {
   virtual const ParityHead& head() const = 0;
   /// Looks at every symbol where it belongs, then for those that are not there in the rest of all sources.
   virtual Result<> locate() = 0;
+  /// Looks for what is still lost at all offsets of one more source, which outlives the healer. Needs locate(); whoever
+  /// had a plan() asks again.
+  virtual Result<> search_in(const RandomAccessSource& source) = 0;
   /// Whether what is lost can be made again, without making it: fills the report's `hopeless`. Needs locate().
   virtual Result<> plan() = 0;
   /// Makes what is lost, compares every symbol with its check, and keeps it in memory or an unnamed temporary file.
