@@ -540,6 +540,85 @@ const CommandSpec kCommands[] = {
      .handler = run_completions},
 };
 
+constexpr OptionSpec kDamageOptions[] = {
+    {.id = OptionId::at,
+     .name = "at",
+     .kind = ValueKind::text,
+     .placeholder = "PLACE",
+     .help = "What exactly to damage, instead of random pieces: OFFSET, OFFSET+LENGTH, or a part of a whole pack.",
+     .repeats = true},
+    {.id = OptionId::within,
+     .name = "within",
+     .kind = ValueKind::text,
+     .placeholder = "PLACE",
+     .fallback = "the whole file",
+     .help = "Where random pieces may lie.",
+     .repeats = true},
+    {.id = OptionId::count,
+     .name = "count",
+     .kind = ValueKind::text,
+     .placeholder = "N|P%",
+     .fallback = "1",
+     .help = "Random pieces (of swaps: pairs), which never overlap; P%: as many as lie in that share of the file."},
+    {.id = OptionId::size,
+     .name = "size",
+     .kind = ValueKind::text,
+     .placeholder = "SIZE|P%",
+     .fallback = "1 of a flip, else 4K",
+     .help = "Bytes of a piece, of what is inserted or cut off; P%: that share of the file."},
+    {.id = OptionId::align,
+     .name = "align",
+     .kind = ValueKind::size,
+     .placeholder = "SIZE",
+     .fallback = "1",
+     .help = "Random pieces begin at multiples of SIZE, as sectors do.",
+     .min = 1},
+    {.id = OptionId::front, .name = "front", .help = "Truncate the beginning, not the end."},
+    {.id = OptionId::seed,
+     .name = "seed",
+     .kind = ValueKind::number,
+     .placeholder = "N",
+     .fallback = "0",
+     .help = "Decides all that is random; the same seed does the same damage."},
+    {.id = OptionId::output,
+     .letter = 'o',
+     .name = "output",
+     .kind = ValueKind::text,
+     .placeholder = "COPY",
+     .help = "Write a damaged copy, and leave FILE as it is.",
+     .completes = Completes::files},
+    {.id = OptionId::force, .letter = 'f', .name = "force", .help = "Replace COPY if it exists."},
+};
+constexpr Example kDamageExamples[] = {
+    {"mmh damage overwrite --size 1% model.mmh -o bad.mmh", "A random piece of 1 % of the file."},
+    {"mmh damage zero --count 12 --size 4K --align 4K x.mmh", "Twelve scattered sectors, in place."},
+    {"mmh damage flip --at header --at trailer.1 x.mmh", "A bit of each byte of two parts."},
+    {"mmh damage drop --at 1M+100 x.mmh", "A hundred bytes; what follows moves up."},
+};
+constexpr Status kDamageStatuses[] = {Status::damage,    Status::io,     Status::permission,
+                                      Status::not_found, Status::exists, Status::no_space};
+
+constexpr CommandSpec kHiddenCommands[] = {
+    {.name = "damage",
+     .summary = "Damage a file on purpose, to test what survives it",
+     .usage = "flip|zero|overwrite|drop|insert|truncate|swap FILE",
+     .description =
+         "For developers. flip: one bit of each byte; zero: zeros instead; overwrite: random bytes instead; drop: "
+         "bytes "
+         "removed, what follows moves up; insert: random bytes added; truncate: an end cut off; swap: pieces "
+         "exchanged. Prints what was done.\n"
+         "Parts of a whole pack: header, data, dictionary, extents, manifest, index, trailer, footer; of its parity "
+         "head, anchors, checks, repair; parity is all four. NAME is all of that name, NAME.0 the first.",
+     .operands = Operands::paths,
+     .options = kDamageOptions,
+     .examples = kDamageExamples,
+     .statuses = kDamageStatuses,
+     .synonyms = "",
+     .runs_long = false,
+     .speaks_json = true,
+     .handler = run_damage},
+};
+
 constexpr OptionSpec kLongRunOptions[] = {
     {.id = OptionId::threads,
      .letter = 'T',
@@ -571,10 +650,13 @@ static_assert(kMemoryDefault == std::uint64_t{1} << 30);
 }  // namespace
 
 std::span<const CommandSpec> commands() { return kCommands; }
+std::span<const CommandSpec> hidden_commands() { return kHiddenCommands; }
 
 const CommandSpec* find_command(std::string_view name) {
-  for (const CommandSpec& command : kCommands) {
-    if (command.name == name) return &command;
+  for (const std::span<const CommandSpec> table : {commands(), hidden_commands()}) {
+    for (const CommandSpec& command : table) {
+      if (command.name == name) return &command;
+    }
   }
   return nullptr;
 }

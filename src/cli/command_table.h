@@ -12,8 +12,11 @@
 namespace mmh::cli {
 
 enum class OptionId : std::uint8_t {
+  align,
+  at,
   block_size,
   compare,
+  count,
   data,
   deep,
   devices,
@@ -23,6 +26,7 @@ enum class OptionId : std::uint8_t {
   follow,
   force,
   from,
+  front,
   graph,
   hash,
   help,
@@ -51,11 +55,13 @@ enum class OptionId : std::uint8_t {
   salvage,
   same_owner,
   seed,
+  size,
   strip_components,
   tar_in,
   tar_out,
   threads,
   time,
+  within,
   work,
   yes,
 };
@@ -83,7 +89,16 @@ struct Example {
   std::string_view explanation;
 };
 
-enum class Operands : std::uint8_t { none, paths, packs, pack_then_entries, pack_then_paths, tiers, command, shell };
+enum class Operands : std::uint8_t {
+  none,
+  paths,
+  packs,
+  pack_then_entries,
+  pack_then_paths,
+  tiers,
+  command,
+  shell,
+};
 
 class Arguments;
 struct Session;
@@ -103,8 +118,11 @@ struct CommandSpec {
   Result<Status> (*handler)(Session&);
 };
 
+/// Those that are shown: in the overview, manuals, completions.
 std::span<const CommandSpec> commands();
-/// Null where there is none.
+/// Those for developers, which work and explain themselves but are not listed.
+std::span<const CommandSpec> hidden_commands();
+/// Of both. Null where there is none.
 const CommandSpec* find_command(std::string_view name);
 /// Options of commands that run long.
 std::span<const OptionSpec> long_run_options();

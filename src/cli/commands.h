@@ -37,6 +37,7 @@ Result<Status> run_bench(Session& session);
 Result<Status> run_cat(Session& session);
 Result<Status> run_codecs(Session& session);
 Result<Status> run_completions(Session& session);
+Result<Status> run_damage(Session& session);
 Result<Status> run_diff(Session& session);
 Result<Status> run_help(Session& session);
 Result<Status> run_info(Session& session);
