@@ -22,8 +22,9 @@ ParityInfo to_parity_info(const pack::ParityHead& head) {
   info.loss_ppm = head.layout.goal.loss_ppm;
   info.stored_bytes = head.layout.section_size();
   info.one_piece_bytes = head.layout.one_piece_max();
-  info.sector_bytes = head.layout.sector_size();
+  info.sector_bytes = pack::kParitySector;
   info.sectors = head.layout.scattered_max();
+  info.sectors_without_checks = head.layout.scattered_symbols_max();
   return info;
 }
 

@@ -353,8 +353,13 @@ Result<Pack> Pack::salvage(const std::string& path, const RunOptions& options) {
   MMH_LET(auto source, open_source(real_sys(), path));
   auto rebuilt = PackAccess::open_rebuilt(std::move(source), options);
   // Blocks that are lost are lost to both; the pack's own index is the better one where it is there.
-  if (!rebuilt && opened) return opened;
-  return rebuilt;
+  if (rebuilt || !opened) return rebuilt;
+  if (options.observer != nullptr) {
+    options.observer->warning({Errc::corrupt, display_path(path) +
+                                                  ": parts of the manifest are lost, and entries listed "
+                                                  "in them cannot be named"});
+  }
+  return opened;
 }
 
 const PackInfo& Pack::info() const { return state_->info; }

@@ -143,9 +143,7 @@ std::string info_text(const std::string& path, const PackInfo& info, const PackS
        fmt::format("data {}, manifest {}, index {}", format_size(statistics.data_stored_bytes),
                    format_size(statistics.manifest_stored_bytes), format_size(statistics.index_stored_bytes)));
   if (info.parity.loss_ppm > 0) {
-    line("parity", fmt::format("{}: survives any {} lost in one piece, or {} scattered {} sectors",
-                               format_share(info.parity.loss_ppm), format_size(info.parity.one_piece_bytes),
-                               format_count(info.parity.sectors), format_size(info.parity.sector_bytes)));
+    line("parity", fmt::format("{}: {}", format_share(info.parity.loss_ppm), format_promise(info.parity)));
   } else {
     line("parity", "none; mmh parity set 1% adds it");
   }
@@ -183,6 +181,7 @@ JsonObject info_json(const std::string& path, const PackInfo& info, const PackSt
       .add("parity_bytes", info.parity.stored_bytes)
       .add("survives_one_piece_bytes", info.parity.one_piece_bytes)
       .add("survives_sectors", info.parity.sectors)
+      .add("survives_sectors_without_checks", info.parity.sectors_without_checks)
       .add("sector_bytes", info.parity.sector_bytes)
       .add("content_bytes", info.content_bytes)
       .add("blocks", info.blocks)

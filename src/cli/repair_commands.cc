@@ -56,12 +56,9 @@ Result<> repair_one(Session& session, const std::string& path) {
 Result<> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
   MMH_LET(const ParityInfo parity, set_parity(path, ppm, session.run_options()));
   session.reporter.finish();
-  session.reporter.summary(
-      ppm == 0 ? fmt::format("{}: parity removed", printable(path))
-               : fmt::format("{}: parity {}, {}: survives any {} lost in one piece, or {} scattered {} sectors",
-                             printable(path), format_share(ppm), format_size(parity.stored_bytes),
-                             format_size(parity.one_piece_bytes), format_count(parity.sectors),
-                             format_size(parity.sector_bytes)));
+  session.reporter.summary(ppm == 0 ? fmt::format("{}: parity removed", printable(path))
+                                    : fmt::format("{}: parity {}, {}: {}", printable(path), format_share(ppm),
+                                                  format_size(parity.stored_bytes), format_promise(parity)));
   session.reporter.json_line(JsonObject("summary")
                                  .add("command", "parity")
                                  .add_path("pack", path)
@@ -69,6 +66,7 @@ Result<> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
                                  .add("parity_bytes", parity.stored_bytes)
                                  .add("survives_one_piece_bytes", parity.one_piece_bytes)
                                  .add("survives_sectors", parity.sectors)
+                                 .add("survives_sectors_without_checks", parity.sectors_without_checks)
                                  .add("sector_bytes", parity.sector_bytes));
   return {};
 }

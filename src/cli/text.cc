@@ -219,6 +219,16 @@ std::string format_share(std::uint64_t ppm) {
   return text + " %";
 }
 
+std::string format_promise(const ParityInfo& parity) {
+  std::string text =
+      fmt::format("survives any {} lost in one piece, or any {} of {}, scattered", format_size(parity.one_piece_bytes),
+                  format_count(parity.sectors, "sector", "sectors"), format_size(parity.sector_bytes));
+  if (parity.sectors_without_checks > parity.sectors) {
+    text += fmt::format(" ({} that spare its checks)", format_count(parity.sectors_without_checks));
+  }
+  return text;
+}
+
 Result<std::uint64_t> parse_duration(std::string_view text) {
   MMH_LET(const Quantity quantity, split_quantity(text, "90s, 10m or 2h"));
   for (const Unit& unit : kTimeUnits) {

@@ -23,14 +23,29 @@ constexpr std::uint64_t kRowsMax = 16'640;
 constexpr std::uint32_t kSymbolSizeMin = 4096;
 constexpr std::uint32_t kSymbolSizeUsual = 64 << 10;
 constexpr std::uint64_t kSymbolsMax = std::uint64_t{1} << 23;
-constexpr std::uint64_t kReedSolomonDataMax = 1 << 20;
+constexpr std::uint32_t kReedSolomonRows = 240;
+// Of the data, what shards of checks may take beyond those that bring back as many: one part in so many.
+constexpr std::uint64_t kChecksShare = 1024;
 constexpr std::uint64_t kDataSizeMax = std::uint64_t{1} << 50;
 
 std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit * unit; }
 std::uint64_t divide_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit; }
 
+// Shards of each group of checks that the loss of one sector takes.
+std::uint64_t shards_hit(const fec::Interleaving& checks) {
+  const std::uint64_t neighbours = (kParitySector - 2) / check_block_size(checks) + 2;
+  return divide_up(neighbours, checks.blocks);
+}
+
 fec::Interleaving checks_of(const fec::Interleaving& symbols) {
-  return shards_of(symbols.symbols() * kParityCheckSize);
+  fec::Interleaving checks = shards_of(symbols.symbols() * kParityCheckSize);
+  // Enough to bear as many lost sectors as the symbols do, as far as that is cheap.
+  const std::uint64_t source = checks.repair_symbols;
+  const std::uint64_t wanted = fec::scattered_loss_max(symbols, kParitySector) * shards_hit(checks);
+  const std::uint64_t cheap = source + symbols.data_size / kChecksShare / (checks.blocks * check_block_size(checks));
+  const std::uint64_t most = std::min(cheap, fec::kReedSolomonSymbolsMax - source);
+  checks.repair_symbols = static_cast<std::uint32_t>(std::max(source, std::min(wanted, most)));
+  return checks;
 }
 
 // Bytes that the layout must be able to lose in one piece.
@@ -66,12 +81,12 @@ std::optional<ParityLayout> least_repair(ParityLayout layout, std::uint32_t most
 }
 
 std::optional<ParityLayout> plan_reed_solomon(const ParityGoal& goal) {
-  if (goal.data_size > kReedSolomonDataMax) return std::nullopt;
   std::optional<ParityLayout> best;
-  for (std::uint64_t wanted = 240; wanted >= 1; wanted -= 1 + wanted / 8) {
-    const std::uint64_t size = round_up(divide_up(goal.data_size, wanted), fec::kSymbolSizeUnit);
+  // A sector holds a whole number of symbols.
+  for (std::uint32_t size = fec::kSymbolSizeUnit; size <= kParitySector; size *= 2) {
+    if (divide_up(goal.data_size, size) > kReedSolomonRows) continue;
     ParityLayout layout{goal, {}, {}};
-    layout.symbols = {fec::Scheme::reed_solomon, static_cast<std::uint32_t>(size), 1, 0, goal.data_size};
+    layout.symbols = {fec::Scheme::reed_solomon, size, 1, 0, goal.data_size};
     const auto most = static_cast<std::uint32_t>(fec::kReedSolomonSymbolsMax - layout.symbols.source_symbols());
     const auto tried = least_repair(layout, most);
     if (tried && (!best || tried->section_size() < best->section_size())) best = tried;
@@ -96,7 +111,8 @@ std::optional<ParityLayout> plan_raptorq(const ParityGoal& goal) {
 fec::Interleaving shards_of(std::uint64_t bytes) {
   const std::uint64_t size = std::min(kShardSizeMax, round_up(bytes, fec::kSymbolSizeUnit));
   const std::uint64_t shards = divide_up(bytes, size);
-  const std::uint64_t groups = divide_up(shards, kShardsOfGroup);
+  // Neighbours belong to different groups, so that a sector takes one shard of each at most.
+  const std::uint64_t groups = std::max(divide_up(shards, kShardsOfGroup), std::min<std::uint64_t>(shards, 2));
   // As many repair shards as shards: either half of them brings all back.
   return {fec::Scheme::reed_solomon, static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(groups),
           static_cast<std::uint32_t>(divide_up(shards, groups)), bytes};
@@ -113,8 +129,7 @@ std::uint64_t ParityLayout::repair_blocks() const {
 std::uint64_t ParityLayout::anchors_offset(unsigned copy) const {
   const std::uint64_t block = goal.anchor_bytes == 0 ? 0 : kBlockHeaderSize + kParityPrefixSize + goal.anchor_bytes;
   if (copy == 0) return goal.section_offset + kBlockHeaderSize + kParityHeadSize;
-  return shard_offset(checks.symbols() - 1) + kBlockHeaderSize + kParityPrefixSize + checks.symbol_size +
-         (copy - 1) * block;
+  return shard_offset(checks.symbols() - 1) + check_block_size(checks) + (copy - 1) * block;
 }
 
 std::uint64_t ParityLayout::head_offset(unsigned copy) const {
@@ -122,7 +137,7 @@ std::uint64_t ParityLayout::head_offset(unsigned copy) const {
 }
 
 std::uint64_t ParityLayout::shard_offset(std::uint64_t shard) const {
-  const std::uint64_t block = kBlockHeaderSize + kParityPrefixSize + checks.symbol_size;
+  const std::uint64_t block = check_block_size(checks);
   const std::uint64_t anchors = goal.anchor_bytes == 0 ? 0 : kBlockHeaderSize + kParityPrefixSize + goal.anchor_bytes;
   const std::uint64_t front = anchors_offset(0) + anchors;
   const std::uint64_t source = checks.source_symbols();
@@ -131,7 +146,7 @@ std::uint64_t ParityLayout::shard_offset(std::uint64_t shard) const {
 }
 
 std::uint64_t ParityLayout::repair_block_offset(std::uint64_t block) const {
-  const std::uint64_t shards = checks.source_symbols() * (kBlockHeaderSize + kParityPrefixSize + checks.symbol_size);
+  const std::uint64_t shards = checks.source_symbols() * check_block_size(checks);
   const std::uint64_t anchors = goal.anchor_bytes == 0 ? 0 : kBlockHeaderSize + kParityPrefixSize + goal.anchor_bytes;
   const std::uint64_t front = anchors_offset(0) + anchors + shards;
   if (block == 0) return front;
@@ -153,7 +168,13 @@ std::uint64_t ParityLayout::section_size() const {
   return head_offset(1) + kBlockHeaderSize + kParityHeadSize - goal.section_offset;
 }
 
-std::uint64_t ParityLayout::sector_size() const { return std::max<std::uint64_t>(symbols.symbol_size, 64); }
+std::uint64_t ParityLayout::scattered_max() const {
+  const std::uint64_t of_symbols = scattered_symbols_max();
+  if (goal.detached) return of_symbols;  // no sector of the data holds checks
+  const std::uint64_t of_checks = checks.repair_symbols / shards_hit(checks);
+  // One sector is one piece, too.
+  return std::max<std::uint64_t>(1, std::min(of_symbols, of_checks));
+}
 
 Result<ParityLayout> plan_parity(const ParityGoal& goal) {
   if (goal.data_size == 0) return fail(Errc::usage, "nothing to protect");
@@ -205,6 +226,7 @@ Buffer write_head(ParityHead& head) {
   store_le<std::uint32_t>(bytes.subspan(72), layout.checks.symbol_size);
   store_le<std::uint32_t>(bytes.subspan(76), layout.checks.blocks);
   store_le<std::uint64_t>(bytes.subspan(80), layout.goal.anchor_bytes);
+  store_le<std::uint32_t>(bytes.subspan(88), layout.checks.repair_symbols);
   std::memcpy(out.data() + 96, head.table_hash.bytes.data(), 32);
   std::memcpy(out.data() + 128, head.subject.bytes.data(), 32);
   const hash::Digest id = hash::blake3(ByteView(out).subspan(16));
@@ -245,10 +267,14 @@ Result<ParityHead> parse_head(ByteView in) {
   }
   MMH_TRY(fec::check_interleaving(symbols, ~std::uint64_t{0}));
   if (symbols.source_symbols() > kSymbolsMax || symbols.repair_symbols_total() > 8 * kSymbolsMax) return damaged();
-  head.layout.checks = checks_of(symbols);
-  MMH_TRY(fec::check_interleaving(head.layout.checks, ~std::uint64_t{0}));
-  if (load_le<std::uint32_t>(in.subspan(72)) != head.layout.checks.symbol_size ||
-      load_le<std::uint32_t>(in.subspan(76)) != head.layout.checks.blocks ||
+  fec::Interleaving& checks = head.layout.checks;
+  checks = shards_of(symbols.symbols() * kParityCheckSize);
+  const auto repair_shards = load_le<std::uint32_t>(in.subspan(88));
+  if (repair_shards < checks.repair_symbols || repair_shards > fec::kReedSolomonSymbolsMax) return damaged();
+  checks.repair_symbols = repair_shards;
+  MMH_TRY(fec::check_interleaving(checks, ~std::uint64_t{0}));
+  if (load_le<std::uint32_t>(in.subspan(72)) != checks.symbol_size ||
+      load_le<std::uint32_t>(in.subspan(76)) != checks.blocks ||
       load_le<std::uint64_t>(in.subspan(40)) != head.layout.section_size()) {
     return damaged();
   }

@@ -38,8 +38,15 @@ Result<ParityHead> parse_head(ByteView payload);
 Buffer write_anchors(std::span<const ParityAnchor> anchors);
 Result<std::vector<ParityAnchor>> parse_anchors(ByteView in, std::uint64_t data_size);
 
-/// How bytes of which half may be lost are cut into shards: the table of checks, or a list of files. Requires: bytes > 0.
+/// How bytes of which half may be lost are cut into shards: the table of checks, or a list of files. Requires: bytes >
+/// 0.
 fec::Interleaving shards_of(std::uint64_t bytes);
+/// Begins the payload of a check shard: its prefix, and the head of the section.
+inline constexpr std::size_t kParityShardLead = kParityPrefixSize + kParityHeadSize;
+/// Bytes of a block that holds a check shard.
+inline std::uint64_t check_block_size(const fec::Interleaving& checks) {
+  return kBlockHeaderSize + kParityShardLead + checks.symbol_size;
+}
 
 /// A block of the section: header and payload.
 Buffer parity_block(std::uint64_t offset, ByteView payload);

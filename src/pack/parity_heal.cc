@@ -138,9 +138,10 @@ class Healer final : public ParityHealer {
     if (prefix.id != head_.id) return;
     const ByteView content = payload.subspan(kParityPrefixSize);
     const fec::Interleaving& checks = layout_.checks;
-    if (prefix.part == ParityPart::checks && prefix.index < checks.symbols() && content.size() == checks.symbol_size &&
-        !have_[prefix.index]) {
-      std::memcpy(shards_.data() + std::size_t{prefix.index} * checks.symbol_size, content.data(), content.size());
+    if (prefix.part == ParityPart::checks && prefix.index < checks.symbols() &&
+        payload.size() == kParityShardLead + checks.symbol_size && !have_[prefix.index]) {
+      std::memcpy(shards_.data() + std::size_t{prefix.index} * checks.symbol_size, payload.data() + kParityShardLead,
+                  checks.symbol_size);
       have_[prefix.index] = true;
     }
     if (prefix.part == ParityPart::anchors && anchors_.empty()) {
@@ -161,7 +162,7 @@ class Healer final : public ParityHealer {
         take_part(payload);
       }
     };
-    const std::uint64_t shard = kParityPrefixSize + layout_.checks.symbol_size;
+    const std::uint64_t shard = kParityShardLead + layout_.checks.symbol_size;
     for (std::uint64_t i = 0; i < layout_.checks.symbols(); ++i) {
       if (!have_[i]) take_at(layout_.shard_offset(i), shard);
     }

@@ -56,8 +56,10 @@ std::vector<ParityHead> find_parity_heads(const RandomAccessSource& source) {
   std::map<ParityId, Found> heads;
   std::vector<ParityId> order;
   const auto searched = search_parts(source, nullptr, [&](const FoundPart& part) -> Result<> {
-    if (part.payload.size() != kParityHeadSize) return {};
     auto head = parse_head(part.payload);
+    if (!head && part.payload.size() >= kParityShardLead && parse_prefix(part.payload).part == ParityPart::checks) {
+      head = parse_head(part.payload.subspan(kParityPrefixSize, kParityHeadSize));
+    }
     if (!head) return {};
     const auto [at, fresh] = heads.try_emplace(head->id, Found{*head, false});
     if (fresh) order.push_back(head->id);

@@ -145,7 +145,9 @@ Result<> write_section(const ParityHead& head, ByteView head_payload, ByteView a
     return out.write(parity_block(offset, payload));
   };
   const auto put_shards = [&](std::uint64_t begin, std::uint64_t end) -> Result<> {
-    Buffer shard(shard_size);
+    Buffer lead_and_shard = copy_of(head_payload);
+    lead_and_shard.resize(kParityHeadSize + shard_size);
+    const Bytes shard = Bytes(lead_and_shard).subspan(kParityHeadSize);
     for (std::uint64_t i = begin; i < end; ++i) {
       if (i < checks.source_symbols()) {
         const std::size_t present = checks.source_size(i);
@@ -154,7 +156,7 @@ Result<> write_section(const ParityHead& head, ByteView head_payload, ByteView a
       } else {
         std::memcpy(shard.data(), repair_shards.data() + (i - checks.source_symbols()) * shard_size, shard_size);
       }
-      MMH_TRY(put(layout.shard_offset(i), ParityPart::checks, static_cast<std::uint32_t>(i), shard));
+      MMH_TRY(put(layout.shard_offset(i), ParityPart::checks, static_cast<std::uint32_t>(i), lead_and_shard));
     }
     return {};
   };

@@ -263,8 +263,9 @@ TEST_F(KilledRepair, LeavesAFileThatIsNoWorse) {
   Buffer bad = whole_;
   const auto source = memory_source(whole_, "x");
   const auto layout = pack::pack_parity(*source)->layout;
-  for (std::uint64_t i = 0; i < layout.scattered_max(); ++i) {
-    bad[(3 * i + 1) * layout.sector_size() + 5] ^= std::byte{1};
+  ASSERT_GT(layout.symbols.losses_max(), 5u);
+  for (std::uint64_t i = 0; i < layout.symbols.losses_max(); ++i) {
+    bad[(3 * i + 1) * layout.symbols.symbol_size + 5] ^= std::byte{1};
   }
   write_file(path_, bad);
   sweep_kills(

@@ -130,11 +130,11 @@ TEST_F(Parity, AnyOnePieceUpToThePromiseComesBack) {
 }
 
 TEST_F(Parity, AsManyScatteredSectorsAsPromisedComeBack) {
-  for (const std::size_t size : {30'000u, 1'500'000u}) {
+  for (const std::size_t size : {300'000u, 1'500'000u}) {
     const Buffer data = random_bytes(size, size);
     const Buffer whole = protect(data, 100'000);
-    const std::uint64_t sector = head_.layout.sector_size();
-    const std::uint64_t count = head_.layout.scattered_max();
+    const std::uint64_t sector = pack::kParitySector;
+    const std::uint64_t count = head_.layout.scattered_symbols_max();
     ASSERT_GT(count, 3u);
     Random random(size);
     for (int round = 0; round < 5; ++round) {
@@ -155,17 +155,47 @@ TEST_F(Parity, AsManyScatteredSectorsAsPromisedComeBack) {
   }
 }
 
-TEST_F(Parity, ChecksSurviveAsManyLostShardsAsThereAreShards) {
+TEST_F(Parity, SectorsAsPromisedMayLieAnywhereInTheChecksToo) {
+  for (const std::size_t size : {5'000u, 300'000u, 1'500'000u, 12'000'000u}) {
+    const Buffer data = random_bytes(size, size);
+    const Buffer whole = protect(data, 50'000);
+    const ParityLayout& layout = head_.layout;
+    const std::uint64_t count = layout.scattered_max();
+    ASSERT_GE(count, 1u);
+    ASSERT_LE(count, layout.scattered_symbols_max());
+    // Those of the checks in front of the repair symbols, those behind them, and all.
+    const std::uint64_t front = layout.head_offset(0) / pack::kParitySector;
+    const std::uint64_t behind = layout.shard_offset(layout.checks.source_symbols()) / pack::kParitySector;
+    const std::uint64_t end = whole.size() / pack::kParitySector + 1;
+    Random random(size);
+    for (const std::uint64_t first : {front, behind, std::uint64_t{0}}) {
+      std::vector<std::uint64_t> sectors;
+      for (std::uint64_t at = 0; at < end; ++at) sectors.push_back(at);
+      for (std::size_t i = sectors.size(); i > 1; --i) std::swap(sectors[i - 1], sectors[random.below(i)]);
+      if (first > 0) {
+        std::ranges::stable_sort(sectors, {}, [&](std::uint64_t at) { return at < first ? end + at : at; });
+      }
+      for (const std::uint64_t lost : {count, (count + 1) / 2}) {
+        Buffer bad = whole;
+        // Half of them in the checks, the others where they do most harm beside that.
+        for (std::uint64_t i = 0; i < count; ++i) {
+          const std::uint64_t at = (i < lost ? sectors[i] : i) * pack::kParitySector;
+          overwrite(bad, at, std::min(pack::kParitySector, whole.size() - at), i + 9);
+        }
+        EXPECT_TRUE(heals(bad, whole)) << size << " from " << first << ", " << lost << " of " << count;
+      }
+    }
+  }
+}
+
+TEST_F(Parity, ChecksSurviveAsManyLostShardsAsThereAreRepairShards) {
   const Buffer data = random_bytes(1'300'000, 5);
   const Buffer whole = protect(data, 10'000);
   const auto& checks = head_.layout.checks;
   ASSERT_GE(checks.source_symbols(), 2u);
   Buffer bad = whole;
-  // One shard is lost at the front, the others at the back, and some data with them.
-  overwrite(bad, head_.layout.shard_offset(0) + 200, 100, 1);
-  for (std::uint64_t i = checks.source_symbols(); i + 1 < checks.symbols(); ++i) {
-    overwrite(bad, head_.layout.shard_offset(i) + 300, 50, i);
-  }
+  const std::uint64_t lost = std::uint64_t{checks.repair_symbols} * checks.blocks;
+  for (std::uint64_t i = 0; i < lost; ++i) overwrite(bad, head_.layout.shard_offset(i) + 400, 50, i);
   overwrite(bad, 5000, 9000, 2);
   EXPECT_TRUE(heals(bad, whole));
 }
@@ -261,10 +291,11 @@ class PackParity : public Parity {
 
 TEST_F(PackParity, EveryFlippedByteOfASmallPackIsHealed) {
   const Buffer whole = pack_with_parity(sample_pack().bytes, 10'000);
-  for (std::size_t i = 0; i < whole.size(); i += i < 4096 ? 7 : 61) {
-    Buffer bad = whole;
+  Buffer bad = whole;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
     bad[i] ^= std::byte{1} << (i % 8);
     EXPECT_TRUE(healed(bad) == whole) << "byte " << i;
+    bad[i] = whole[i];
   }
 }
 

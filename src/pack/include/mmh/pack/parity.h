@@ -24,6 +24,9 @@ inline constexpr std::uint32_t kParityPpmMax = 500'000;  ///< Parity for the los
 /// Bytes of a loss in one piece that any section bears, however small the data: a sector of a disk.
 inline constexpr std::uint64_t kParityLossMin = 4096;
 
+/// What a disk loses at once.
+inline constexpr std::uint64_t kParitySector = 4096;
+
 /// What to protect, and how well.
 struct ParityGoal {
   std::uint64_t data_size = 0;       ///< At least 1.
@@ -59,9 +62,10 @@ struct ParityLayout {
 
   /// The promise: bytes of one piece that may be lost, wherever it is.
   std::uint64_t one_piece_max() const { return fec::contiguous_loss_max(symbols); }
-  /// Bytes of a sector of which scattered_max() may be lost.
-  std::uint64_t sector_size() const;
-  std::uint64_t scattered_max() const { return fec::scattered_loss_max(symbols, sector_size()); }
+  /// Sectors of kParitySector bytes, on multiples of that, that may be lost wherever they are in data and section.
+  std::uint64_t scattered_max() const;
+  /// The same where none of them holds checks.
+  std::uint64_t scattered_symbols_max() const { return fec::scattered_loss_max(symbols, kParitySector); }
 };
 
 /// Errors: usage (nothing to protect, loss_ppm), limit.
