@@ -146,10 +146,18 @@ struct ProgramTotals {
   std::uint64_t stored_bytes = 0;
 };
 
+/// Dictionaries that small blocks share, and what a sample of at most 64 such blocks takes with and without, both tried
+/// anew at one level of zstd.
+struct DictionaryTotals {
+  std::uint64_t dictionaries = 0, stored_bytes = 0;
+  std::uint64_t blocks_tried = 0, tried_bytes_with = 0, tried_bytes_without = 0;
+};
+
 /// Totals that need a pass over the whole pack's index and manifest.
 struct PackStatistics {
   std::uint64_t files = 0, directories = 0, symlinks = 0, hard_links = 0, others = 0;
   std::uint64_t data_raw_bytes = 0, data_stored_bytes = 0, manifest_stored_bytes = 0, index_stored_bytes = 0;
+  DictionaryTotals dictionaries;
   std::vector<CodecTotals> codecs;  ///< Largest first.
   std::vector<ClassTotals> types;   ///< By file name extension: content bytes, and their share of stored bytes.
 };

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "convert.h"
+#include "dictionary_gain.h"
 #include "healing.h"
 #include "mmh/base/checked.h"
 #include "mmh/base/files.h"
@@ -399,10 +400,12 @@ Result<PackStatistics> Pack::statistics() const {
   PackStatistics statistics;
   std::map<std::string, CodecTotals> codecs;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> block_sizes(reader.trailer().block_count);  // raw, stored
+  MMH_LET(statistics.dictionaries, dictionary_totals(reader));
   for (const pack::IndexPage& page : reader.trailer().index) statistics.index_stored_bytes += page.block.stored_size;
   for (std::uint64_t number = 0; number < reader.trailer().block_count; ++number) {
     MMH_LET(const pack::BlockInfo block, reader.block_info(number));
     block_sizes[number] = {block.raw_size, block.stored_size};
+    if (block.type == pack::BlockType::dictionary) continue;
     if (block.type != pack::BlockType::data) {
       statistics.manifest_stored_bytes += block.stored_size;
       continue;

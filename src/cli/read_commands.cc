@@ -142,6 +142,16 @@ std::string info_text(const std::string& path, const PackInfo& info, const PackS
   line("stored",
        fmt::format("data {}, manifest {}, index {}", format_size(statistics.data_stored_bytes),
                    format_size(statistics.manifest_stored_bytes), format_size(statistics.index_stored_bytes)));
+  if (const DictionaryTotals& shared = statistics.dictionaries; shared.dictionaries > 0) {
+    std::string text_of = fmt::format("{}, {}", format_count(shared.dictionaries, "dictionary", "dictionaries"),
+                                      format_size(shared.stored_bytes));
+    if (shared.blocks_tried > 0) {
+      text_of +=
+          fmt::format("; without, {} tried would take {}, not {}", format_count(shared.blocks_tried, "block", "blocks"),
+                      format_size(shared.tried_bytes_without), format_size(shared.tried_bytes_with));
+    }
+    line("shared", text_of);
+  }
   if (info.parity.loss_ppm > 0) {
     line("parity", fmt::format("{}: {}", format_share(info.parity.loss_ppm), format_promise(info.parity)));
   } else {
@@ -194,7 +204,12 @@ JsonObject info_json(const std::string& path, const PackInfo& info, const PackSt
       .add("data_raw_bytes", statistics.data_raw_bytes)
       .add("data_stored_bytes", statistics.data_stored_bytes)
       .add("manifest_stored_bytes", statistics.manifest_stored_bytes)
-      .add("index_stored_bytes", statistics.index_stored_bytes);
+      .add("index_stored_bytes", statistics.index_stored_bytes)
+      .add("dictionaries", statistics.dictionaries.dictionaries)
+      .add("dictionaries_stored_bytes", statistics.dictionaries.stored_bytes)
+      .add("dictionary_blocks_tried", statistics.dictionaries.blocks_tried)
+      .add("dictionary_tried_bytes_with", statistics.dictionaries.tried_bytes_with)
+      .add("dictionary_tried_bytes_without", statistics.dictionaries.tried_bytes_without);
   std::vector<JsonObject> codecs, types;
   for (const CodecTotals& totals : statistics.codecs) {
     codecs.push_back(JsonObject()

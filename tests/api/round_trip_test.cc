@@ -358,6 +358,14 @@ TEST(RoundTrip, SmallBlocksShareADictionary) {
   ASSERT_OK(packed);
   unpack_all(temp / "t.mmh", temp / "out");
   EXPECT_EQ(compare_trees(temp / "in", temp / "out/in"), "");
+
+  const auto opened = Pack::open(temp / "t.mmh");
+  ASSERT_OK(opened);
+  const auto statistics = opened->statistics();
+  ASSERT_OK(statistics);
+  EXPECT_EQ(statistics->dictionaries.dictionaries, 1U);
+  EXPECT_GT(statistics->dictionaries.blocks_tried, 20U);
+  EXPECT_LT(statistics->dictionaries.tried_bytes_with, statistics->dictionaries.tried_bytes_without);
 }
 
 TEST(RoundTrip, PropertyAnySmallSetOfFiles) {
