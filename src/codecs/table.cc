@@ -31,6 +31,7 @@ const codec::Registry& builtin_registry() {
       &bit_planes_codec(),
       &zigzag_codec(),
       &xor_delta_codec(),
+      &scaled_codec(),
   });
   return registry;
 }

@@ -23,5 +23,6 @@ const codec::Codec& bit_pack_codec();
 const codec::Codec& bit_planes_codec();
 const codec::Codec& zigzag_codec();
 const codec::Codec& xor_delta_codec();
+const codec::Codec& scaled_codec();
 
 }  // namespace mmh::codecs

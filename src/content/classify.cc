@@ -163,12 +163,16 @@ bool looks_incompressible(ByteView data, const Histogram& counts) {
     if (is_skewed(differences, count)) return false;
   }
 
-  MatchProbe probe;
-  sample(data, kPieces, kProbePieceSize, [&](ByteView piece) { probe.add(piece); });
-  return !probe.any();
+  return !has_matches(data);
 }
 
 }  // namespace
+
+bool has_matches(ByteView data) {
+  MatchProbe probe;
+  sample(data, kPieces, kProbePieceSize, [&](ByteView piece) { probe.add(piece); });
+  return probe.any();
+}
 
 std::string_view class_name(ContentClass value) {
   constexpr std::array<std::string_view, kContentClassCount> kNames = {

@@ -145,58 +145,104 @@ class DefaultPlanner final : public Planner {
     return FloatGuess{type.element, 0};
   }
 
-  // Floats: planes with the exponents apart, each plane with the coder that does best on the sample, or none. Nothing
-  // where the block is not of floats, or where there is more to find in it than exponents.
+  // Floats: planes with the exponents apart, each plane with the coder that does best, or none. Nothing where the block
+  // is not of floats, or where there is more to find in it than exponents.
   std::optional<Plan> plan_floats(ByteView raw, const ContentType& type, const Sample& sample,
                                   const Effort& effort) const {
-    const codec::Codec* const planes = registry_.find(CodecId::planes);
     const auto guess = type.has_elements ? known_floats(type) : guess_floats(raw);
-    if (!guess || planes == nullptr || registry_.find(CodecId::rans) == nullptr) return std::nullopt;
+    if (!guess) return std::nullopt;
     Plan plan;
     plan.codec = CodecId::planes;
     plan.options.width = element_size(guess->type);
     // By as many bits as bring the exponent into one byte.
     plan.options.rotate = guess->type == ElementType::fp64 ? 4 : 1;
     plan.options.phase = guess->phase;
+    plan.children.resize(plan.options.width);
+    // The top of the mantissa of fp16 shares its byte.
+    plan.children.back() = weights_plan(guess->type == ElementType::fp16 ? 8 : 1, effort);
+    return plan_planes(raw, sample, std::move(plan), effort);
+  }
+
+  // Symbols of weights: by stretch, row and column.
+  static Plan weights_plan(unsigned scale_step, const Effort& effort) {
+    Plan plan;
+    plan.codec = CodecId::scaled;
+    plan.options.scale_step = scale_step;
+    plan.options.level = effort.zstd < kPatientZstd ? kLevelDefault : kLevelMax;
     Plan rans;
     rans.codec = CodecId::rans;
-    constexpr std::size_t kRansTable = 96;
-    // By rank: one that comes later must gain more than the least.
-    const auto coder = [&](std::size_t which, std::size_t size) {
-      return which == 0 ? rans : zstd_plan(which == 1 ? 1 : effort.zstd, size);
-    };
-    const std::size_t coders = effort.zstd < kPatientZstd ? 2 : 3;
-    // Pieces come from tensors of different statistics, so each is judged alone.
-    std::vector<std::array<std::size_t, 4>> sizes(plan.options.width);  // by coder; last: stored
-    std::size_t pieces = 0;
-    for (std::size_t at = 0; at < sample.bytes.size(); at += sample.piece_size) {
-      const ByteView rest = ByteView(sample.bytes).subspan(at);
-      const auto encoded = planes->encode(rest.first(std::min(sample.piece_size, rest.size())), plan.options);
-      if (!encoded || encoded->streams.size() != sizes.size()) return std::nullopt;
-      ++pieces;
-      for (std::size_t s = 0; s < sizes.size(); ++s) {
-        const Buffer& stream = encoded->streams[s];
-        for (std::size_t c = 0; c < coders; ++c) sizes[s][c] += size_of(coder(c, stream.size()), stream);
-        sizes[s].back() += stream.size();
-      }
+    if (scale_step != 0) plan.children = {{}, rans};
+    return plan;
+  }
+
+  // Fills in what codes each plane; what stands there in place of `rans` stays where that would do. Nothing where
+  // something else does better than planes.
+  std::optional<Plan> plan_planes(ByteView raw, const Sample& sample, Plan plan, const Effort& effort) const {
+    const codec::Codec* const planes = registry_.find(CodecId::planes);
+    if (planes == nullptr || registry_.find(CodecId::rans) == nullptr || registry_.find(CodecId::scaled) == nullptr)
+      return std::nullopt;
+    const bool patient = effort.zstd >= kPatientZstd;
+    // Pieces come from tensors of different statistics, so each is judged alone; who is patient looks at all there is.
+    const ByteView all = patient ? raw : ByteView(sample.bytes);
+    const std::size_t piece_size = patient ? raw.size() : sample.piece_size;
+    std::vector<PlaneTrial> trials(plan.options.width);
+    for (std::size_t at = 0; at < all.size(); at += piece_size) {
+      const ByteView rest = all.subspan(at);
+      const auto encoded = planes->encode(rest.first(std::min(piece_size, rest.size())), plan.options);
+      if (!encoded || encoded->streams.size() != trials.size()) return std::nullopt;
+      for (std::size_t s = 0; s < trials.size(); ++s)
+        try_plane(encoded->streams[s], plan.children[s], effort, trials[s]);
     }
     std::size_t size = 0;
-    for (const auto& of_stream : sizes) {
+    for (std::size_t s = 0; s < trials.size(); ++s) {
+      const PlaneTrial& trial = trials[s];
       // What saves less is stored, which costs no time.
-      std::size_t best_size = of_stream.back() - of_stream.back() / 128;
+      std::size_t best_size = trial.raw - trial.raw / 128;
       Plan best;
-      for (std::size_t c = 0; c < coders; ++c) {
-        // In a block, a table of rans serves many times as many bytes as in a sample; those of zstd do not.
-        const std::size_t handicap = c == 0 ? 0 : best_size / 100 + kRansTable * pieces;
-        if (of_stream[c] + handicap >= best_size) continue;
-        best_size = of_stream[c];
-        best = coder(c, raw.size() / sizes.size());
+      if (trial.entropy < best_size) {
+        best_size = trial.entropy;
+        best = plan.children[s];
+        if (best.codec == CodecId::stored) best.codec = CodecId::rans;
+      }
+      for (std::size_t c = 0; c < trial.zstd.size(); ++c) {
+        // One that costs more time must gain more than the least.
+        if (trial.zstd[c] + best_size / 64 >= best_size) continue;
+        best_size = trial.zstd[c];
+        best = zstd_plan(c == 0 ? 1 : effort.zstd, raw.size() / trials.size());
       }
       size += best_size;
-      plan.children.push_back(std::move(best));
+      plan.children[s] = std::move(best);
     }
-    if (size >= size_to_beat(sample, plain_size_of(sample, effort))) return std::nullopt;
+    // Where nothing repeats, nothing else finds more.
+    if (has_matches(sample.bytes) &&
+        size >= size_to_beat(sample, plain_size_of(sample, effort)) * all.size() / sample.bytes.size())
+      return std::nullopt;
+    if (std::ranges::all_of(plan.children, [](const Plan& child) { return child.codec == CodecId::stored; }))
+      return Plan();
     return plan;
+  }
+
+  // Bytes that pieces of a plane take, in all.
+  struct PlaneTrial {
+    std::size_t raw = 0;
+    std::size_t entropy = 0;            // with an entropy coder
+    std::array<std::size_t, 2> zstd{};  // at its lowest level, and at the level's
+  };
+
+  void try_plane(ByteView plane, const Plan& special, const Effort& effort, PlaneTrial& trial) const {
+    trial.raw += plane.size();
+    if (looks_incompressible(plane)) {
+      for (std::size_t* const size : {&trial.entropy, &trial.zstd[0], &trial.zstd[1]}) *size += plane.size();
+      return;
+    }
+    Plan rans;
+    rans.codec = CodecId::rans;
+    const bool patient = effort.zstd >= kPatientZstd;
+    trial.entropy += size_of(patient && special.codec != CodecId::stored ? special : rans, plane);
+    // zstd has something to find where bytes repeat.
+    const bool matches = has_matches(plane);
+    trial.zstd[0] += matches || patient ? size_of(zstd_plan(1, plane.size()), plane) : plane.size();
+    trial.zstd[1] += patient ? size_of(zstd_plan(effort.zstd, plane.size()), plane) : plane.size();
   }
 
   // Bytes that the sample takes behind `front`. Its parts are coded one by one: zstd gives each its own statistics in a

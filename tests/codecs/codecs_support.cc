@@ -81,6 +81,9 @@ std::vector<Variant> make_variants() {
   all.push_back({"rans", CodecId::rans, {}});
   all.push_back({"rans_section_12", CodecId::rans, {.window_log = 12}});
   all.push_back({"rans_section_18", CodecId::rans, {.window_log = 18}});
+  all.push_back({"scaled", CodecId::scaled, {.scale_step = 1}});
+  all.push_back({"scaled_8_small", CodecId::scaled, {.level = 9, .scale_step = 8}});
+  all.push_back({"scaled_without_scales", CodecId::scaled, {}});
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "codecs/codecs_support.h"
+#include "mmh/codec/frame.h"
 #include "mmh/codecs/builtin.h"
 #include "planes/planes_kernels.h"
 #include "rans/rans_kernels.h"
@@ -76,6 +77,54 @@ TEST(Kernels, RansCountsOthersLikeThePortableOne) {
     codecs::rans::best_kernels()->count_others(symbols, raw.size(), set, found);
     EXPECT_EQ(found, expected) << name;
   });
+}
+
+TEST(Kernels, ScaledIsTheSameOnEveryTarget) {
+  // Columns and rows of different scales, with zeros among them.
+  Buffer raw = skewed(300'000, 8);
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const auto scale = static_cast<unsigned>(i % 96 / 12 + i / 512 % 3);
+    raw[i] = i % 50 == 0 ? std::byte{0} : static_cast<std::byte>(std::to_integer<unsigned>(raw[i]) - scale);
+  }
+  const codec::Codec& scaled = *codecs::builtin_registry().find(CodecId::scaled);
+  for (const std::size_t size : {5'000u, 16'384u, 100'003u, 300'000u}) {
+    const ByteView some = ByteView(raw).first(size);
+    std::set<std::vector<Buffer>> coded;
+    for_every_target([&](const char* name) {
+      const codec::Encoded encoded = scaled.encode(some, {.scale_step = 1}).value();
+      coded.insert(encoded.streams);
+      Buffer back(size);
+      const std::vector<ByteView> streams(encoded.streams.begin(), encoded.streams.end());
+      ASSERT_OK(scaled.decode(encoded.parameters, streams, back, {}));
+      ASSERT_TRUE(std::ranges::equal(back, some)) << name << " " << size;
+    });
+    EXPECT_EQ(coded.size(), 1u) << size;
+  }
+}
+
+TEST(Scaled, TakesTheScalesOfColumnsAndRowsAway) {
+  const std::size_t size = 400'000;
+  const Buffer plain = skewed(size, 12);
+  Random random(13);
+  for (const std::size_t period : {9u, 60u, 384u, 1000u}) {
+    std::vector<unsigned> columns(period);
+    for (unsigned& column : columns) column = static_cast<unsigned>(random.below(7));
+    std::vector<unsigned> rows(size / 512 + 1);
+    for (unsigned& row : rows) row = static_cast<unsigned>(random.below(5));
+    Buffer scaled_up = plain;
+    for (std::size_t i = 0; i < size; ++i) {
+      scaled_up[i] = static_cast<std::byte>(std::to_integer<unsigned>(plain[i]) - columns[i % period] - rows[i / 512]);
+    }
+    const auto size_with = [&](unsigned step) {
+      codec::Plan plan;
+      plan.codec = CodecId::scaled;
+      plan.options.scale_step = step;
+      plan.children.resize(2);
+      plan.children[1].codec = CodecId::rans;
+      return codec::encode_frame(codecs::builtin_registry(), plan, scaled_up).value().size();
+    };
+    EXPECT_LT(size_with(1) * 33, size_with(0) * 32) << period;
+  }
 }
 
 TEST(Kernels, PlanesAreTheSameOnEveryTarget) {

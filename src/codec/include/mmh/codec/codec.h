@@ -37,6 +37,7 @@ enum class CodecId : std::uint32_t {
   bit_planes = 26,
   zigzag = 27,
   xor_delta = 28,
+  scaled = 29,
 };
 
 /// Bytes that many frames share, named by the number of the block that holds them.
@@ -53,10 +54,11 @@ enum class Branch : std::uint8_t { none, x86, arm64 };
 struct EncodeOptions {
   int level = 0;            ///< The library's own scale.
   unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
-  unsigned width = 1;     ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
-                          ///< zigzag, xor_delta).
-  unsigned rotate = 0;    ///< planes: bits by which each element is rotated left first.
-  bool integers = false;  ///< delta: differences of little-endian integers, not of bytes `width` apart.
+  unsigned width = 1;   ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
+                        ///< zigzag, xor_delta).
+  unsigned rotate = 0;  ///< planes: bits by which each element is rotated left first.
+  unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
+  bool integers = false;    ///< delta: differences of little-endian integers, not of bytes `width` apart.
   /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64; below
   /// 4).
   unsigned phase = 0;

@@ -38,4 +38,7 @@ std::uint32_t entropy(ByteView data);
 /// Whether spending time on `data` is pointless: no byte skew, no matches in samples of it. Errs towards false.
 bool looks_incompressible(ByteView data);
 
+/// Whether a match finder would find something in samples of `data`: longer strings that stood shortly before.
+bool has_matches(ByteView data);
+
 }  // namespace mmh::content

@@ -1,0 +1,35 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "scaled/scaled_simd.cc"
+#include "scaled_kernels.h"
+// Must stand after the inclusions that are not repeated and before highway.h.
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace mmh::codecs::scaled {
+namespace HWY_NAMESPACE {
+
+#include "scaled_loops-inl.h"
+
+const Kernels* get_kernels() {
+  static const Kernels kKernels = {hwy::TargetName(HWY_TARGET), move, move_all, add, add_pieces, range, correlate};
+  return &kKernels;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace mmh::codecs::scaled
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace mmh::codecs::scaled {
+namespace portable {
+#include "scaled_loops-inl.h"
+}  // namespace portable
+
+const Kernels kPortable = {"portable",           portable::move,  portable::move_all, portable::add,
+                           portable::add_pieces, portable::range, portable::correlate};
+
+HWY_EXPORT(get_kernels);
+const Kernels* best_kernels() { return HWY_DYNAMIC_DISPATCH(get_kernels)(); }
+}  // namespace mmh::codecs::scaled
+#endif
