@@ -3,6 +3,7 @@
 #include <array>
 
 #include "commands.h"
+#include "mmh/protect.h"
 
 namespace mmh::cli {
 
@@ -137,33 +138,88 @@ constexpr Example kListExamples[] = {
 constexpr Status kReadStatuses[] = {Status::damage,    Status::io,          Status::permission,
                                     Status::not_found, Status::unsupported, Status::limit};
 
-constexpr Status kVerifyStatuses[] = {Status::damage,      Status::io,    Status::permission, Status::not_found,
-                                      Status::unsupported, Status::limit, Status::healable};
-constexpr Status kRepairStatuses[] = {Status::damage, Status::io,          Status::permission, Status::not_found,
-                                      Status::exists, Status::unsupported, Status::limit,      Status::no_space};
+constexpr Status kVerifyStatuses[] = {Status::warnings,  Status::damage,      Status::io,    Status::permission,
+                                      Status::not_found, Status::unsupported, Status::limit, Status::healable};
+constexpr Status kRepairStatuses[] = {Status::warnings,  Status::damage, Status::io,          Status::permission,
+                                      Status::not_found, Status::exists, Status::unsupported, Status::limit,
+                                      Status::no_space,  Status::unsafe};
 
+constexpr OptionSpec kProtectedIn = {.id = OptionId::directory,
+                                     .letter = 'C',
+                                     .name = "directory",
+                                     .kind = ValueKind::text,
+                                     .placeholder = "DIR",
+                                     .fallback = "where it lies",
+                                     .help = "Where the files of a protection are.",
+                                     .completes = Completes::directories};
 constexpr OptionSpec kRepairOptions[] = {
     {.id = OptionId::output,
      .letter = 'o',
      .name = "output",
      .kind = ValueKind::text,
      .placeholder = "FILE",
-     .help = "Write the healed pack to FILE, and leave PACK as it is.",
+     .help = "Write the healed pack to FILE, and leave PACK as it is; of a protection, restore files beneath the "
+             "directory FILE.",
      .completes = Completes::files},
     {.id = OptionId::force, .letter = 'f', .name = "force", .help = "Replace FILE if it exists."},
     {.id = OptionId::from,
      .name = "from",
      .kind = ValueKind::text,
      .placeholder = "COPY",
-     .help = "Take good bytes from another copy of the pack, which may be damaged too.",
+     .help = "Take good bytes from another copy of the pack, or, for a protection, from files or directories; they may "
+             "be damaged too.",
      .completes = Completes::files,
      .repeats = true},
+    kProtectedIn,
+    {.id = OptionId::undo, .name = "undo", .help = "Of a protection: bring back what was changed or moved as well."},
 };
 constexpr Example kRepairExamples[] = {
     {"mmh repair model.mmh", "Mend it where it is."},
     {"mmh repair /media/cd/model.mmh -o model.mmh", "The original cannot be written, or shall stay as it is."},
     {"mmh repair model.mmh --from mirror/model.mmh", "Two damaged copies often make one that is whole."},
+    {"mmh repair photos.mmhp", "Bring back damaged and missing files that were protected."},
 };
+constexpr OptionSpec kProtectOptions[] = {
+    {.id = OptionId::output,
+     .letter = 'o',
+     .name = "output",
+     .kind = ValueKind::text,
+     .placeholder = "FILE",
+     .fallback = "NAME.mmhp, beside it",
+     .help = "Write the protection to FILE; one that exists is brought up to date.",
+     .completes = Completes::files},
+    {.id = OptionId::directory,
+     .letter = 'C',
+     .name = "directory",
+     .kind = ValueKind::text,
+     .placeholder = "DIR",
+     .fallback = "what holds them all",
+     .help = "Look for each PATH in DIR, and keep it relative to DIR.",
+     .completes = Completes::directories},
+    {.id = OptionId::parity,
+     .name = "parity",
+     .kind = ValueKind::share,
+     .placeholder = "P%",
+     .fallback = "5%, or as it was",
+     .help = "Bear the loss of any P % of the files, up to 50%.",
+     .min = 1,
+     .max = kParityMax},
+    kExclude,
+    kInclude,
+    kFilesFrom,
+    kNullIn,
+    kOneFileSystem,
+    {.id = OptionId::forget, .name = "forget", .help = "Protect files no more that are gone."},
+};
+static_assert(kProtectParityDefault == 50'000);
+constexpr Example kProtectExamples[] = {
+    {"mmh protect photos", "Writes photos.mmhp beside the directory; again, it takes in what is new."},
+    {"mmh protect --parity 10% disk.iso", "Any 10 % of the file may be lost."},
+    {"mmh protect -C /srv -o /backup/srv.mmhp data mail", "The protection lies elsewhere; verify it with -C /srv."},
+};
+constexpr Status kProtectStatuses[] = {Status::warnings,   Status::damage,    Status::io,
+                                       Status::permission, Status::not_found, Status::exists,
+                                       Status::limit,      Status::no_space,  Status::unsafe};
 constexpr Example kParityExamples[] = {
     {"mmh parity set 10% model.mmh", "Add parity, or change it."},
     {"mmh parity set 0 model.mmh", "Remove it."},
@@ -171,8 +227,10 @@ constexpr Example kParityExamples[] = {
 
 constexpr OptionSpec kVerifyOptions[] = {
     {.id = OptionId::deep, .name = "deep", .help = "Also decode everything and check every file's content hash."},
+    kProtectedIn,
 };
 constexpr Example kVerifyExamples[] = {
+    {"mmh verify photos.mmhp", "Compare protected files with what they were."},
     {"mmh verify model.mmh", "Check every stored byte."},
     {"mmh verify --deep *.mmh", "Check what the bytes decode to as well."},
 };
@@ -378,7 +436,8 @@ const CommandSpec kCommands[] = {
      .usage = "PACK...",
      .description = "Reads the whole pack and compares every block with its hash. Damage is reported by place, and by "
                     "the files that it touches. The exit status says whether the pack is sound (0), damaged but "
-                    "healable by its parity (12), or damaged beyond parity (3).",
+                    "healable by its parity (12), or damaged beyond parity (3). Of a protection, all its files are "
+                    "compared; where they were only changed or moved since, the status is 1.",
      .operands = Operands::packs,
      .options = kVerifyOptions,
      .examples = kVerifyExamples,
@@ -412,10 +471,26 @@ const CommandSpec kCommands[] = {
      .options = {},
      .examples = kParityExamples,
      .statuses = kRepairStatuses,
-     .synonyms = "protect redundancy ecc",
+     .synonyms = "redundancy ecc",
      .runs_long = true,
      .speaks_json = true,
      .handler = run_parity},
+    {.name = "protect",
+     .summary = "Make parity for any files, beside them",
+     .usage = "FILE|DIR...",
+     .description =
+         "Writes a protection: a file from which `mmh verify` tells what of the files is damaged, missing, moved or "
+         "changed, and `mmh repair` brings it back. The files stay as they are. Run again, it takes in new and changed "
+         "files, and keeps the parity of what is as it was; files that are gone stay protected. Only contents, modes "
+         "and times of regular files are kept. `mmh list` and `mmh info` show what a protection holds.",
+     .operands = Operands::paths,
+     .options = kProtectOptions,
+     .examples = kProtectExamples,
+     .statuses = kProtectStatuses,
+     .synonyms = "par2 par snapraid guard",
+     .runs_long = true,
+     .speaks_json = true,
+     .handler = run_protect},
     {.name = "cat",
      .summary = "Write a file of a pack to standard output",
      .usage = "PACK PATH...",

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "entry_json.h"
+#include "mmh/protect.h"
 #include "paths.h"
 #include "text.h"
 
@@ -54,8 +55,6 @@ std::string line_of(const FileInfo& file, const ListFormat& format) {
 Result<Status> run_list(Session& session) {
   const Arguments& arguments = session.arguments;
   MMH_LET(const PackOperand operand, session.pack_operand());
-  MMH_LET(const Pack pack, session.open_pack(operand.pack));
-  MMH_LET(const Selection selection, Selection::make(pack, operand.rest));
   const bool null = arguments.has(OptionId::null);
   const ListFormat format = {
       .long_format = arguments.has(OptionId::long_format),
@@ -66,7 +65,7 @@ Result<Status> run_list(Session& session) {
       .printable_names = session.out.is_terminal() && !null,
       .end = null ? '\0' : '\n'};
   const bool json = session.reporter.json();
-  MMH_TRY(selection.visit(pack, [&](const FileInfo& file) -> Result<bool> {
+  const auto show = [&](const FileInfo& file) -> Result<bool> {
     MMH_TRY(check_cancelled(&session.cancel));
     if (json) {
       JsonObject object("entry");
@@ -77,7 +76,19 @@ Result<Status> run_list(Session& session) {
     }
     MMH_TRY(session.out.check());
     return true;
-  }));
+  };
+  if (operand.pack != "-" && is_protection(operand.pack)) {
+    MMH_TRY(list_protection(operand.pack, [&](const FileInfo& file) -> Result<bool> {
+      const bool chosen = operand.rest.empty() || std::ranges::any_of(operand.rest, [&](const std::string& pattern) {
+                            return matches(entry_pattern(pattern), file.path);
+                          });
+      return chosen ? show(file) : Result<bool>(true);
+    }));
+    return Status::success;
+  }
+  MMH_LET(const Pack pack, session.open_pack(operand.pack));
+  MMH_LET(const Selection selection, Selection::make(pack, operand.rest));
+  MMH_TRY(selection.visit(pack, show));
   return Status::success;
 }
 

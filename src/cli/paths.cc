@@ -65,23 +65,72 @@ Result<Sources> resolve_sources(const std::string& directory, const std::vector<
   return sources;
 }
 
+namespace {
+// The last name of a path in a directory, where it has none the directory's own.
+Result<std::string> own_name(const std::string& directory, std::filesystem::path path) {
+  while (!path.has_filename() && path.has_relative_path()) path = path.parent_path();
+  if (path == "." || path.filename() == ".") {
+    std::error_code error;
+    path = std::filesystem::canonical(std::filesystem::path(directory) / path, error);
+    if (error) {
+      return fail(errno_error(error.value(), fmt::format("cannot find directory '{}'", printable(directory))));
+    }
+  }
+  return path.filename().string();
+}
+
+// A path as the directory that holds it, and its name there; one that ends in "." or ".." is a directory's content.
+Source beside(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  if (name.empty() || name == "." || name == "..") return {std::string(path), "."};
+  if (slash == std::string_view::npos) return {".", std::string(name)};
+  return {slash == 0 ? "/" : std::string(path.substr(0, slash)), std::string(name)};
+}
+}  // namespace
+
 Result<std::string> default_output(const std::string& directory, const std::vector<std::string>& paths) {
   const auto no_name = [] { return fail(Errc::usage, "name the pack with -o FILE"); };
   if (paths.size() != 1) return no_name();
   const Source source = resolve(directory, paths.front());
   // The name stands at the end of the path, or is that of the directory where the path ends in "." or "..".
-  std::filesystem::path path = source.path;
-  while (!path.has_filename() && path.has_relative_path()) path = path.parent_path();
-  if (path == "." || path.filename() == ".") {
-    std::error_code error;
-    path = std::filesystem::canonical(std::filesystem::path(source.directory) / path, error);
-    if (error) {
-      return fail(errno_error(error.value(), fmt::format("cannot find directory '{}'", printable(source.directory))));
-    }
-  }
-  const std::string name = path.filename().string();
+  MMH_LET(const std::string name, own_name(source.directory, source.path));
   if (name.empty()) return no_name();
   return name + ".mmh";
+}
+
+Result<Sources> protection_sources(const std::optional<std::string>& directory, const std::vector<std::string>& paths) {
+  if (!directory) {
+    Sources sources;
+    bool together = true;
+    for (const std::string& path : paths) {
+      if (path.empty()) return fail(Errc::usage, "a path is empty");
+      Source source = beside(path);
+      together = together && (sources.paths.empty() || source.directory == sources.directory);
+      sources.directory = std::move(source.directory);
+      sources.paths.push_back(std::move(source.path));
+    }
+    if (together) return sources;
+  }
+  for (const std::string& path : paths) {
+    if (path.starts_with('/')) {
+      return fail(Errc::usage,
+                  fmt::format("'{}' and the others have no directory in common; protect them apart, or name "
+                              "them beneath one directory with -C",
+                              printable(path)));
+    }
+  }
+  return resolve_sources(directory.value_or("."), paths);
+}
+
+Result<std::string> default_protection(const Sources& sources) {
+  MMH_LET(const std::string name,
+          own_name(sources.directory, sources.paths.size() == 1 ? sources.paths.front() : std::string(".")));
+  if (name.empty()) return fail(Errc::usage, "name the protection with -o FILE");
+  const std::string file = name + ".mmhp";
+  if (sources.directory == ".") return file;
+  return sources.directory + (sources.directory.ends_with('/') ? "" : "/") + file;
 }
 
 std::string entry_pattern(std::string_view text) {

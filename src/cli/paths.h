@@ -1,6 +1,7 @@
 #pragma once
 // From paths as people type them to what the library takes: a directory, and paths beneath it.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,13 @@ Result<Sources> resolve_sources(const std::string& directory, const std::vector<
 /// What a pack of these paths is called when nobody says: "model.mmh" for "./model", the directory's own name for ".".
 /// Errors: usage, when there is no obvious name.
 Result<std::string> default_output(const std::string& directory, const std::vector<std::string>& paths);
+
+/// Where to protect what is named: beneath `directory`, or, where nobody says, beneath the directory that holds all
+/// that is named, so that the protection can lie beside it. Errors: usage, when the paths have no such directory.
+Result<Sources> protection_sources(const std::optional<std::string>& directory, const std::vector<std::string>& paths);
+/// What a protection of these is called when nobody says: "photos.mmhp" beside "photos"; of several files the name of
+/// the directory that holds them, and in it. Errors: usage, io.
+Result<std::string> default_protection(const Sources& sources);
 
 /// A path or glob within a pack, without "./" and '/' in front and '/' behind.
 std::string entry_pattern(std::string_view text);

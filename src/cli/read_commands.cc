@@ -6,7 +6,9 @@
 #include <chrono>
 
 #include "commands.h"
+#include "mmh/protect.h"
 #include "paths.h"
+#include "protect_command.h"
 #include "text.h"
 
 namespace mmh::cli {
@@ -54,6 +56,10 @@ void report_damage(Session& session, const std::string& name, const VerifySummar
 }
 
 Result<Status> verify_one(Session& session, const std::string& path, bool deep) {
+  if (is_protection(path)) return verify_protected(session, path);
+  if (session.arguments.has(OptionId::directory)) {
+    return fail(Errc::usage, fmt::format("-C says where the files of a protection are; '{}' is none", printable(path)));
+  }
   const Clock::time_point start = Clock::now();
   MMH_LET(const Pack pack, session.open_pack(path));
   const RunOptions options = session.run_options();
@@ -230,6 +236,10 @@ JsonObject info_json(const std::string& path, const PackInfo& info, const PackSt
 }
 
 Result<Status> info_one(Session& session, const std::string& path) {
+  if (is_protection(path)) {
+    MMH_TRY(show_protection(session, path));
+    return Status::success;
+  }
   MMH_LET(const Pack pack, session.open_pack(path));
   MMH_LET(const PackStatistics statistics, pack.statistics());
   if (session.reporter.json()) {

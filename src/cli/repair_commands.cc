@@ -4,6 +4,8 @@
 #include <chrono>
 
 #include "commands.h"
+#include "mmh/protect.h"
+#include "protect_command.h"
 #include "text.h"
 
 namespace mmh::cli {
@@ -13,8 +15,12 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-Result<> repair_one(Session& session, const std::string& path) {
+Result<Status> repair_one(Session& session, const std::string& path) {
   const Arguments& arguments = session.arguments;
+  if (is_protection(path)) return repair_protected(session, path);
+  if (arguments.has(OptionId::directory) || arguments.has(OptionId::undo)) {
+    return fail(Errc::usage, fmt::format("-C and --undo are for protections; '{}' is none", printable(path)));
+  }
   RepairOptions options;
   static_cast<RunOptions&>(options) = session.run_options();
   options.output = arguments.text(OptionId::output).value_or("");
@@ -50,10 +56,14 @@ Result<> repair_one(Session& session, const std::string& path) {
                                  .add("moved", summary.moved)
                                  .add_seconds("seconds", seconds)
                                  .add("root", root));
-  return {};
+  return Status::success;
 }
 
-Result<> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
+Result<Status> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
+  if (is_protection(path)) {
+    return fail(Errc::usage,
+                fmt::format("'{}' is a protection of files; mmh protect --parity changes it", printable(path)));
+  }
   MMH_LET(const ParityInfo parity, set_parity(path, ppm, session.run_options()));
   session.reporter.finish();
   session.reporter.summary(ppm == 0 ? fmt::format("{}: parity removed", printable(path))
@@ -68,25 +78,22 @@ Result<> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
                                  .add("survives_sectors", parity.sectors)
                                  .add("survives_sectors_without_checks", parity.sectors_without_checks)
                                  .add("sector_bytes", parity.sector_bytes));
-  return {};
+  return Status::success;
 }
 
 // Goes on behind a pack that fails; the first failure's status counts.
 template <class Work>
 Result<Status> for_each(Session& session, std::span<const std::string> packs, Work work) {
-  if (packs.size() == 1) {
-    MMH_TRY(work(packs.front()));
-    return Status::success;
-  }
+  if (packs.size() == 1) return work(packs.front());
   Status status = Status::success;
   for (const std::string& path : packs) {
-    const Result<> result = work(path);
+    const Result<Status> result = work(path);
     if (!result && result.error().code == Errc::cancelled) return fail(result.error());
     if (!result) {
       const Error& error = result.error();
       session.reporter.error(errc_name(error.code), error.what, static_cast<int>(status_of(error.code)));
-      if (status == Status::success) status = status_of(error.code);
     }
+    if (status == Status::success) status = result ? *result : status_of(result.error().code);
     MMH_TRY(session.out.check());
   }
   return status;

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "help.h"
 #include "input.h"
+#include "mmh/protect.h"
 
 namespace mmh::cli {
 
@@ -117,7 +118,14 @@ Result<PackOperand> Session::pack_operand() const {
 
 Result<Pack> Session::open_pack(const std::string& path) const {
   if (path == "-") MMH_TRY(require_data(streams.in, "standard input"));
-  MMH_LET(Pack pack, path == "-" ? Pack::open_stream(streams.in, run_options()) : Pack::open(path, run_options()));
+  Result<Pack> opened = path == "-" ? Pack::open_stream(streams.in, run_options()) : Pack::open(path, run_options());
+  if (!opened && opened.error().code == Errc::corrupt && path != "-" && is_protection(path)) {
+    return fail(Errc::usage,
+                fmt::format("'{}' is a protection of other files, not a pack; verify, repair, list and info "
+                            "work on it",
+                            printable(path)));
+  }
+  MMH_LET(Pack pack, std::move(opened));
   if (!pack.info().warning.empty()) {
     reporter.warning({Errc::corrupt, fmt::format("{}: {}", printable(path), pack.info().warning)});
   }

@@ -59,7 +59,9 @@ std::uint64_t loss_of(const ParityLayout& layout) {
 
 ParityLayout with_repair(ParityLayout layout, std::uint32_t repair) {
   layout.symbols.repair_symbols = repair;
-  layout.checks = checks_of(layout.symbols);
+  // Beside a file the checks are not what its lost sectors take.
+  layout.checks =
+      layout.goal.detached ? shards_of(layout.symbols.symbols() * kParityCheckSize) : checks_of(layout.symbols);
   return layout;
 }
 
@@ -145,14 +147,18 @@ std::uint64_t ParityLayout::shard_offset(std::uint64_t shard) const {
   return repair_block_offset(repair_blocks()) + (shard - source) * block;
 }
 
+std::uint64_t ParityLayout::repair_alignment() const {
+  return goal.detached && symbols.symbol_size % kParitySector == 0 ? kParitySector : symbols.symbol_size;
+}
+
 std::uint64_t ParityLayout::repair_block_offset(std::uint64_t block) const {
   const std::uint64_t shards = checks.source_symbols() * check_block_size(checks);
   const std::uint64_t anchors = goal.anchor_bytes == 0 ? 0 : kBlockHeaderSize + kParityPrefixSize + goal.anchor_bytes;
   const std::uint64_t front = anchors_offset(0) + anchors + shards;
   if (block == 0) return front;
   const std::uint64_t size = symbols.symbol_size;
-  const std::uint64_t first = round_up(front + kBlockHeaderSize + kParityPrefixSize, size);
-  const std::uint64_t lead = round_up(kBlockHeaderSize + kParityPrefixSize, size);
+  const std::uint64_t first = round_up(front + kBlockHeaderSize + kParityPrefixSize, repair_alignment());
+  const std::uint64_t lead = round_up(kBlockHeaderSize + kParityPrefixSize, repair_alignment());
   const std::uint64_t before = std::min(block * symbols_per_repair_block(), symbols.repair_symbols_total());
   return first + before * size + (block - 1) * lead;
 }
@@ -160,7 +166,7 @@ std::uint64_t ParityLayout::repair_block_offset(std::uint64_t block) const {
 std::uint64_t ParityLayout::repair_offset(std::uint64_t index) const {
   const std::uint64_t block = index / symbols_per_repair_block();
   const std::uint64_t size = symbols.symbol_size;
-  return round_up(repair_block_offset(block) + kBlockHeaderSize + kParityPrefixSize, size) +
+  return round_up(repair_block_offset(block) + kBlockHeaderSize + kParityPrefixSize, repair_alignment()) +
          index % symbols_per_repair_block() * size;
 }
 

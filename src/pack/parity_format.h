@@ -11,7 +11,7 @@ namespace mmh::pack {
 
 using ParityId = std::array<std::byte, 16>;
 
-enum class ParityPart : std::uint32_t { head = 1, anchors = 2, checks = 3, repair = 4 };
+enum class ParityPart : std::uint32_t { head = 1, anchors = 2, checks = 3, repair = 4, root = 5, list = 6 };
 
 inline constexpr std::size_t kParityHeadSize = 192;
 inline constexpr std::size_t kParityPrefixSize = 24;

@@ -25,6 +25,9 @@ Result<std::string_view> parity_name(const RandomAccessSource& pack, const Block
       return "checks";
     case ParityPart::repair:
       return "repair";
+    case ParityPart::root:
+    case ParityPart::list:
+      break;  // of protections
   }
   return fail(Errc::corrupt, "a block of parity is of an unknown kind");
 }

@@ -69,6 +69,12 @@ TEST_F(JsonTest, EveryMemberOfEveryCommandIsDocumented) {
   }
   all += mmh_ok({"damage", "--json", "flip", "--at", "5000", "model.mmh"});
   all += mmh({"verify", "--json", "model.mmh"}).out;
+  all += mmh_ok({"protect", "--json", "model"});
+  all += mmh_ok({"info", "--json", "model.mmhp"});
+  std::filesystem::remove(path("model/hard"));
+  all += mmh({"verify", "--json", "model.mmhp"}).out;
+  std::filesystem::rename(path("model/config.json"), path("model/moved"));
+  all += mmh({"repair", "--json", "model.mmhp"}).out;
   std::set<std::string> members, types;
   for (const auto& line : json_lines(all)) {
     collect_names(line, members);

@@ -56,6 +56,7 @@ struct ParityLayout {
   std::uint64_t repair_block_offset(std::uint64_t block) const;
   std::uint64_t repair_blocks() const;
   std::uint64_t symbols_per_repair_block() const;
+  std::uint64_t repair_alignment() const;  ///< Repair symbols begin on multiples of it.
   /// Of repair symbol 0, 1, ... (symbol source_symbols() + index of `symbols`).
   std::uint64_t repair_offset(std::uint64_t index) const;
   std::uint64_t end_offset() const { return goal.section_offset + section_size(); }
