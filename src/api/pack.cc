@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
@@ -26,6 +25,7 @@
 #include "mmh/pack/verify.h"
 #include "mmh/tree/glob.h"
 #include "mmh/tree/restore.h"
+#include "program.h"
 
 namespace mmh {
 
@@ -315,20 +315,6 @@ Result<std::string> graph_name(const pack::Reader& reader, std::uint64_t number,
   return name;
 }
 
-/// "planes(stored, rans)": the node, and what yields each of its streams. The frame is validated: no cycles, few nodes.
-std::string program_of(const std::vector<codec::NodeInfo>& nodes, std::size_t node) {
-  constexpr auto kStored = std::numeric_limits<std::size_t>::max();
-  std::string text(codecs::builtin_registry().find(nodes[node].codec)->name());
-  const std::vector<std::size_t>& from = nodes[node].from;
-  if (std::ranges::all_of(from, [](std::size_t source) { return source == kStored; })) return text;
-  text += '(';
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += from[i] == kStored ? "stored" : program_of(nodes, from[i]);
-  }
-  return text + ')';
-}
-
 }  // namespace
 
 Pack::Pack(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -382,7 +368,7 @@ Result<std::vector<ProgramTotals>> Pack::programs(std::optional<std::string_view
     if (block.type != pack::BlockType::data) continue;
     MMH_LET(const Buffer stored, reader.read_stored(number));
     MMH_LET(const auto nodes, codec::describe_frame(codecs::builtin_registry(), stored, block.raw_size));
-    const std::string program = nodes.empty() ? "stored" : program_of(nodes, nodes.size() - 1);
+    const std::string program = program_of(nodes);
     ProgramTotals& totals = programs[program];
     totals.program = program;
     ++totals.blocks;

@@ -373,6 +373,18 @@ constexpr Example kBenchExamples[] = {
 constexpr Status kBenchStatuses[] = {Status::warnings,  Status::damage, Status::io,      Status::permission,
                                      Status::not_found, Status::limit,  Status::no_space};
 
+constexpr OptionSpec kAnalyzeOptions[] = {
+    kLevel,
+    {.id = OptionId::svg,
+     .name = "svg",
+     .help = "Write a picture instead: entropy, types of content and codecs along the file."},
+};
+constexpr Example kAnalyzeExamples[] = {
+    {"mmh analyze model.safetensors", "What it is, and what each way of coding it makes of it."},
+    {"mmh analyze --svg disk.img > disk.svg", "The same as a picture."},
+};
+constexpr Status kAnalyzeStatuses[] = {Status::io, Status::permission, Status::not_found, Status::limit};
+
 constexpr Example kCodecsExamples[] = {{"mmh codecs", "One line for each codec."}};
 constexpr Example kVersionExamples[] = {{"mmh version", "Pack bytes depend on the libraries it names."}};
 constexpr OptionSpec kHelpOptions[] = {
@@ -548,6 +560,20 @@ const CommandSpec kCommands[] = {
      .runs_long = true,
      .speaks_json = true,
      .handler = run_diff},
+    {.name = "analyze",
+     .summary = "Show what a file is made of, and how it would be packed",
+     .usage = "FILE...",
+     .description =
+         "Measures entropy along the file, looks for periods and for the parts that its header names, and codes up to "
+         "32 blocks in each way that packing weighs: what a sample of the block predicted, and what came of all of it.",
+     .operands = Operands::paths,
+     .options = kAnalyzeOptions,
+     .examples = kAnalyzeExamples,
+     .statuses = kAnalyzeStatuses,
+     .synonyms = "inspect entropy guess explain",
+     .runs_long = true,
+     .speaks_json = true,
+     .handler = run_analyze},
     {.name = "bench",
      .summary = "Measure speed, ratio and memory on this machine",
      .usage = "[TIER]...",

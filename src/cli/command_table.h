@@ -58,6 +58,7 @@ enum class OptionId : std::uint8_t {
   seed,
   size,
   strip_components,
+  svg,
   tar_in,
   tar_out,
   threads,

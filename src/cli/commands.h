@@ -32,6 +32,7 @@ struct Session {
   Result<Pack> open_pack(const std::string& path) const;
 };
 
+Result<Status> run_analyze(Session& session);
 Result<Status> run_append(Session& session);
 Result<Status> run_bench(Session& session);
 Result<Status> run_cat(Session& session);

@@ -5,6 +5,7 @@
 
 #include "layout/reader.h"
 #include "magic.h"
+#include "mmh/base/check.h"
 
 namespace mmh::content {
 namespace {
@@ -85,6 +86,41 @@ std::vector<Region> find_in(const RandomAccessSource& file, std::uint64_t size, 
 std::string_view element_name(ElementType type) { return info_of(type).name; }
 std::uint32_t element_size(ElementType type) { return info_of(type).size; }
 std::uint32_t element_count(ElementType type) { return info_of(type).count; }
+
+std::string_view format_name(LayoutFormat format) {
+  using enum LayoutFormat;
+  switch (format) {
+    case safetensors:
+      return "safetensors";
+    case gguf:
+      return "GGUF";
+    case npy:
+      return "NumPy";
+    case zip:
+      return "zip of tensors";
+    case onnx:
+      return "ONNX";
+    case netpbm:
+      return "netpbm";
+    case bmp:
+      return "BMP";
+    case tiff:
+      return "TIFF";
+    case dicom:
+      return "DICOM";
+    case wav:
+      return "WAV";
+    case aiff:
+      return "AIFF";
+    case elf:
+      return "ELF";
+    case raw_floats:
+      return "raw floats";
+    case raw_picture:
+      return "raw picture";
+  }
+  MMH_CHECK(false);
+}
 
 std::optional<LayoutFormat> layout_format(ByteView head, std::uint64_t file_size, ContentClass content) {
   using enum LayoutFormat;

@@ -93,25 +93,33 @@ Plan lzma_plan(const Effort& effort, int lc, int pb, std::size_t raw_size) {
   return plan;
 }
 
+// Takes down what is weighed for a block, where somebody asks.
+class Weighed {
+ public:
+  Weighed(std::size_t raw_size, std::vector<Candidate>* list) : raw_size_(raw_size), list_(list) {}
+  // `size`: bytes that `plan` makes of `of` bytes of the block.
+  void add(const Plan& plan, std::size_t size, std::size_t of) const {
+    if (list_ != nullptr && of > 0) list_->push_back({plan, std::uint64_t{size} * raw_size_ / of});
+  }
+  std::size_t raw_size() const { return raw_size_; }
+
+ private:
+  std::size_t raw_size_;
+  std::vector<Candidate>* list_;
+};
+
 class DefaultPlanner final : public Planner {
  public:
   explicit DefaultPlanner(const codec::Registry& registry) : registry_(registry) {}
 
   Plan plan(ByteView raw, const ContentType& type, int level) const override {
-    MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
-    const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
-    if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
-    const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
-    if (is_text(type.content))
-      return has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size());
-    if (type.content == compressed || looks_incompressible(raw)) return plan_incompressible(raw, effort);
+    return decide(raw, type, level, Weighed(raw.size(), nullptr));
+  }
 
-    const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
-    if (type.content == tensor) {
-      if (auto plan = plan_floats(raw, type, sample, effort)) return *std::move(plan);
-    }
-    const Front front = choose_front(sample, type, effort);
-    return plan_of(front, choose_back(sample, raw.size(), front, effort, has_lzma));
+  std::vector<Candidate> candidates(ByteView raw, const ContentType& type, int level) const override {
+    std::vector<Candidate> list;
+    decide(raw, type, level, Weighed(raw.size(), &list));
+    return list;
   }
 
   std::size_t block_size(const ContentType& type, int level) const override {
@@ -123,6 +131,23 @@ class DefaultPlanner final : public Planner {
   }
 
  private:
+  Plan decide(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {
+    MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
+    const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
+    if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
+    const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
+    if (is_text(type.content))
+      return has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size());
+    if (type.content == compressed || looks_incompressible(raw)) return plan_incompressible(raw, effort, weighed);
+
+    const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
+    if (type.content == tensor) {
+      if (auto plan = plan_floats(raw, type, sample, effort, weighed)) return *std::move(plan);
+    }
+    const Front front = choose_front(sample, type, effort, weighed);
+    return choose_back(sample, front, effort, has_lzma, weighed);
+  }
+
   // Bytes that `plan` makes of `sample`.
   std::size_t size_of(const Plan& plan, ByteView sample) const {
     const auto frame = codec::encode_frame(registry_, plan, sample);
@@ -130,10 +155,12 @@ class DefaultPlanner final : public Planner {
   }
 
   // Compressed files share headers and whole stretches, so a fast look at all of the block decides.
-  Plan plan_incompressible(ByteView raw, const Effort& effort) const {
+  Plan plan_incompressible(ByteView raw, const Effort& effort, const Weighed& weighed) const {
     Plan fast = zstd_plan(1, raw.size());
     if (effort.zstd == fast.options.level) return fast;
-    if (size_of(fast, raw) + raw.size() / 256 >= raw.size()) return {};
+    const std::size_t fast_size = size_of(fast, raw);
+    weighed.add(fast, fast_size, raw.size());
+    if (fast_size + raw.size() / 256 >= raw.size()) return {};
     constexpr int kLevelEnough = 7;
     return zstd_plan(std::min(effort.zstd, kLevelEnough), raw.size());
   }
@@ -147,8 +174,8 @@ class DefaultPlanner final : public Planner {
 
   // Floats: planes with the exponents apart, each plane with the coder that does best, or none. Nothing where the block
   // is not of floats, or where there is more to find in it than exponents.
-  std::optional<Plan> plan_floats(ByteView raw, const ContentType& type, const Sample& sample,
-                                  const Effort& effort) const {
+  std::optional<Plan> plan_floats(ByteView raw, const ContentType& type, const Sample& sample, const Effort& effort,
+                                  const Weighed& weighed) const {
     const auto guess = type.has_elements ? known_floats(type) : guess_floats(raw);
     if (!guess) return std::nullopt;
     Plan plan;
@@ -160,7 +187,7 @@ class DefaultPlanner final : public Planner {
     plan.children.resize(plan.options.width);
     // The top of the mantissa of fp16 shares its byte.
     plan.children.back() = weights_plan(guess->type == ElementType::fp16 ? 8 : 1, effort);
-    return plan_planes(raw, sample, std::move(plan), effort);
+    return plan_planes(raw, sample, std::move(plan), effort, weighed);
   }
 
   // Symbols of weights: by stretch, row and column.
@@ -177,7 +204,8 @@ class DefaultPlanner final : public Planner {
 
   // Fills in what codes each plane; what stands there in place of `rans` stays where that would do. Nothing where
   // something else does better than planes.
-  std::optional<Plan> plan_planes(ByteView raw, const Sample& sample, Plan plan, const Effort& effort) const {
+  std::optional<Plan> plan_planes(ByteView raw, const Sample& sample, Plan plan, const Effort& effort,
+                                  const Weighed& weighed) const {
     const codec::Codec* const planes = registry_.find(CodecId::planes);
     if (planes == nullptr || registry_.find(CodecId::rans) == nullptr || registry_.find(CodecId::scaled) == nullptr)
       return std::nullopt;
@@ -213,9 +241,10 @@ class DefaultPlanner final : public Planner {
       size += best_size;
       plan.children[s] = std::move(best);
     }
+    weighed.add(plan, size, all.size());
     // Where nothing repeats, nothing else finds more.
     if (has_matches(sample.bytes) &&
-        size >= size_to_beat(sample, plain_size_of(sample, effort)) * all.size() / sample.bytes.size())
+        size >= size_to_beat(sample, plain_size_of(sample, effort, weighed)) * all.size() / sample.bytes.size())
       return std::nullopt;
     if (std::ranges::all_of(plan.children, [](const Plan& child) { return child.codec == CodecId::stored; }))
       return Plan();
@@ -259,8 +288,10 @@ class DefaultPlanner final : public Planner {
   }
 
   // Bytes that the sample takes without a front.
-  std::size_t plain_size_of(const Sample& sample, const Effort& effort) const {
-    return size_of(zstd_plan(effort.trial, sample.bytes.size()), sample.bytes);
+  std::size_t plain_size_of(const Sample& sample, const Effort& effort, const Weighed& weighed) const {
+    const std::size_t size = size_of(zstd_plan(effort.trial, sample.bytes.size()), sample.bytes);
+    weighed.add(zstd_plan(effort.trial, weighed.raw_size()), size, sample.bytes.size());
+    return size;
   }
 
   // A front must gain more where there are matches that it may break: a sample shows fewer of them than the block has.
@@ -269,15 +300,17 @@ class DefaultPlanner final : public Planner {
     return plain_size - plain_size / 200 - std::min(saved / 64, plain_size / 16);
   }
 
-  Front choose_front(const Sample& sample, const ContentType& type, const Effort& effort) const {
+  Front choose_front(const Sample& sample, const ContentType& type, const Effort& effort,
+                     const Weighed& weighed) const {
     const auto fronts = most_promising(registry_, fronts_for(registry_, type, sample), sample, effort.trials);
     if (fronts.empty()) return {};
-    const std::size_t plain_size = plain_size_of(sample, effort);
+    const std::size_t plain_size = plain_size_of(sample, effort, weighed);
     std::size_t best_size = size_to_beat(sample, plain_size);
     Front best;
     for (const Front& front : fronts) {
       const std::size_t size =
           trial_size(front, sample, [&](std::size_t part_size) { return zstd_plan(effort.trial, part_size); });
+      weighed.add(plan_of(front, zstd_plan(effort.trial, weighed.raw_size())), size, sample.bytes.size());
       // A branch filter breaks no matches, and gains more in a block than in a sample: targets meet again further away.
       const std::size_t size_max = is_branch(front) ? plain_size - plain_size / 512 : best_size;
       if (size >= size_max) continue;
@@ -287,9 +320,10 @@ class DefaultPlanner final : public Planner {
     return best;
   }
 
-  // Byte planes of noisy numbers have few matches to look for: there the fastest level is often as good as any.
-  Plan choose_back(const Sample& sample, std::size_t raw_size, const Front& front, const Effort& effort,
-                   bool has_lzma) const {
+  // `front`, and behind it what codes best. Byte planes of noisy numbers have few matches to look for: there the
+  // fastest level is often as good as any.
+  Plan choose_back(const Sample& sample, const Front& front, const Effort& effort, bool has_lzma,
+                   const Weighed& weighed) const {
     using BackOf = std::function<Plan(std::size_t)>;
     const auto zstd = [](int level) { return [level](std::size_t size) { return zstd_plan(level, size); }; };
     const auto lzma = [&](int lc, int pb) {
@@ -311,12 +345,13 @@ class DefaultPlanner final : public Planner {
       std::size_t best_size = ~std::size_t{0};
       for (std::size_t i = 0; i < backs.size(); ++i) {
         const std::size_t size = trial_size(front, sample, backs[i]);
+        weighed.add(plan_of(front, backs[i](weighed.raw_size())), size, sample.bytes.size());
         if (i != 0 && size + best_size * effort.gain_min / 1000 >= best_size) continue;
         best = i;
         best_size = size;
       }
     }
-    return backs[best](raw_size);
+    return plan_of(front, backs[best](weighed.raw_size()));
   }
 
   const codec::Registry& registry_;

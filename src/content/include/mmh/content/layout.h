@@ -102,6 +102,9 @@ enum class LayoutFormat : std::uint8_t {
   raw_picture,  ///< A short header that names width and height, then 8- or 16-bit pixels.
 };
 
+/// "safetensors", "raw floats".
+std::string_view format_name(LayoutFormat format);
+
 /// The format that the first bytes of a file promise, or nothing, which takes a few comparisons. `head`: from the front
 /// on, at best the 64 KiB that classify() got; `content`: what it said, which decides about formats without a magic.
 std::optional<LayoutFormat> layout_format(ByteView head, std::uint64_t file_size, ContentClass content);

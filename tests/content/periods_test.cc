@@ -1,0 +1,49 @@
+#include "mmh/content/periods.h"
+
+#include "support/seeded.h"
+#include "support/support.h"
+
+namespace mmh::content {
+namespace {
+
+// Records of `size` bytes, all but `random_bytes` of which repeat.
+Buffer records(std::size_t size, std::size_t random_bytes, std::size_t count) {
+  test::Random random(size);
+  const Buffer first = test::random_bytes(size, size);
+  Buffer all;
+  for (std::size_t i = 0; i < count; ++i) {
+    Buffer record = first;
+    for (std::size_t j = 0; j < random_bytes; ++j) record[j] = static_cast<std::byte>(random.below(256));
+    append(all, record);
+  }
+  return all;
+}
+
+TEST(Periods, FindsTheLengthOfRecordsAndNotItsMultiples) {
+  for (const std::size_t size : {3U, 13U, 24U, 100U, 251U, 1000U, 4096U}) {
+    const auto peaks = find_periods(records(size, size / 2, 400'000 / size), 4);
+    ASSERT_EQ(peaks.size(), 1U) << size;
+    EXPECT_EQ(peaks[0].period, size);
+    const std::size_t repeating = size - size / 2;
+    const double repeats = static_cast<double>(repeating) / static_cast<double>(size);
+    EXPECT_NEAR(peaks[0].equal, 65536 * repeats, 2000) << size;
+  }
+}
+
+TEST(Periods, FindsNoneInNoise) {
+  EXPECT_TRUE(find_periods(test::random_bytes(1 << 20, 1), 4).empty());
+  EXPECT_TRUE(find_periods({}, 4).empty());
+  EXPECT_TRUE(find_periods(test::random_bytes(1, 1), 4).empty());
+}
+
+TEST(Periods, FindsNoneInOneByteOverAndOver) { EXPECT_TRUE(find_periods(Buffer(100'000), 4).empty()); }
+
+TEST(Periods, NamesNoMoreThanAsked) {
+  Buffer nested = records(12, 6, 30);
+  Buffer all;
+  for (int i = 0; i < 1000; ++i) append(all, nested);
+  EXPECT_EQ(find_periods(all, 1).size(), 1U);
+}
+
+}  // namespace
+}  // namespace mmh::content
