@@ -128,7 +128,7 @@ Result<std::string> default_protection(const Sources& sources) {
   MMH_LET(const std::string name,
           own_name(sources.directory, sources.paths.size() == 1 ? sources.paths.front() : std::string(".")));
   if (name.empty()) return fail(Errc::usage, "name the protection with -o FILE");
-  const std::string file = name + ".mmhp";
+  std::string file = name + ".mmhp";
   if (sources.directory == ".") return file;
   return sources.directory + (sources.directory.ends_with('/') ? "" : "/") + file;
 }

@@ -1,6 +1,9 @@
 #include "parity_symbols.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cstdint>
 
 #include "mmh/base/check.h"
 #include "mmh/hash/blake3.h"
@@ -18,6 +21,15 @@ std::size_t strip_width(std::uint64_t rows, std::size_t symbol_size, std::uint64
   const std::uint64_t fits = memory / 2 / std::max<std::uint64_t>(1, rows);
   if (fits >= symbol_size) return symbol_size;
   return std::max<std::size_t>(kColumnUnit, static_cast<std::size_t>(fits / kColumnUnit * kColumnUnit));
+}
+
+// With small pages, the kernel takes longer over hundreds of megabytes than the sums do.
+void prefer_huge_pages(Bytes bytes) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+  const std::uintptr_t last = (begin + bytes.size()) / kHugePage * kHugePage;
+  if (first < last) ::madvise(bytes.data() + (first - begin), last - first, MADV_HUGEPAGE);  // a hint: may fail
 }
 
 Result<> drain(OrderedTasks<Result<>>& tasks) {
@@ -39,6 +51,8 @@ Result<> make_symbols(const fec::Interleaving& layout, std::uint32_t block, std:
   const std::size_t width = strip_width(received.size() + wanted.size(), size, context.memory);
   Buffer in(received.size() * width);
   Buffer out(wanted.size() * width);
+  prefer_huge_pages(in);
+  prefer_huge_pages(out);
   std::vector<ByteView> in_rows(received.size());
   std::vector<Bytes> out_rows(wanted.size());
   OrderedTasks<Result<>> tasks(*context.pool);

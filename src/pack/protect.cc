@@ -56,8 +56,10 @@ class Update {
     const auto info = sys_.fstatat(AT_FDCWD, output_.c_str(), 0);
     if (!info) return {};
     output_inode_ = {info.value.st_dev, info.value.st_ino};
-    MMH_LET(source_, open_source(sys_, output_));
-    if (!looks_like_protection(*source_)) {
+    if (S_ISREG(info.value.st_mode)) {
+      MMH_LET(source_, open_source(sys_, output_));
+    }
+    if (!source_ || !looks_like_protection(*source_)) {
       return fail(Errc::exists, display_path(output_) +
                                     ": exists, and is no protection of files; name another with -o, or, if it is a "
                                     "damaged one, mend it with mmh repair");

@@ -423,8 +423,8 @@ std::optional<ParityHead> section_head(const RandomAccessSource& source, const L
     if (head && fits(*head)) return *std::move(head);
   }
   if (!search) return std::nullopt;
-  for (ParityHead& head : find_parity_heads(source)) {
-    if (fits(head)) return std::move(head);
+  for (const ParityHead& head : find_parity_heads(source)) {
+    if (fits(head)) return head;
   }
   return std::nullopt;
 }

@@ -147,7 +147,14 @@ class Examination {
         [&](std::size_t i, Result<HashedFile> hashed) -> Result<> {
           FileState& state = states_[i];
           if (!hashed && hashed.error().code == Errc::permission) return fail(hashed.error());
-          if (!hashed) return {};  // what cannot be read is as good as gone
+          if (!hashed) {
+            // A file with bytes that a disk cannot read is there, and its other bytes are good.
+            if (const auto opened = open_regular(sys_, base_.get(), list().files[i].path)) {
+              state.there = true;
+              state.stamp = stamp_of(opened->info);
+            }
+            return {};
+          }
           const ProtectedFile& file = list().files[i];
           state.there = true;
           state.stamp = hashed->stamp;

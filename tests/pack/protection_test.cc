@@ -434,11 +434,31 @@ TEST_F(Protection, EveryFlippedByteOfASmallOneIsFoundAndMended) {
   }
 }
 
+TEST_F(Protection, AFileThatADiskCannotReadInPlacesIsDamagedNotGone) {
+  put("a", random_bytes(300'000, 1));
+  ASSERT_OK(protect());
+  const auto source = open_source(real_sys(), protection_);
+  const auto loaded = pack::load_protection(**source, nullptr);
+  list_ = loaded->list;
+  FaultySys sys;
+  sys.fail_nth(1, EIO, SysOp::pread);
+  ExamineGoal goal;
+  goal.base = base_;
+  const auto report = pack::examine_protection(**source, protection_, *loaded, goal, context(sys), [](const Error&) {});
+  ASSERT_OK(report);
+  ASSERT_NE(finding(*report, "a"), nullptr);
+  EXPECT_EQ(finding(*report, "a")->kind, FindingKind::damaged);
+  EXPECT_TRUE(finding(*report, "a")->healable);
+}
+
 TEST_F(Protection, RefusesWhatIsNone) {
   make_tree();
   write_file(protection_, random_bytes(5000, 1));
   EXPECT_EQ(error_of(protect()), Errc::exists);
   EXPECT_EQ(error_of(examine({})), Errc::corrupt);
+  fs::remove(protection_);
+  fs::create_directories(protection_);
+  EXPECT_EQ(error_of(protect()), Errc::exists);
   fs::remove(protection_);
   EXPECT_EQ(error_of(protect({.roots = {"nothing"}})), Errc::not_found);
   fs::create_directories(file("bare"));
