@@ -32,6 +32,7 @@ const codec::Registry& builtin_registry() {
       &zigzag_codec(),
       &xor_delta_codec(),
       &scaled_codec(),
+      &fields_codec(),
   });
   return registry;
 }

@@ -24,5 +24,6 @@ const codec::Codec& bit_planes_codec();
 const codec::Codec& zigzag_codec();
 const codec::Codec& xor_delta_codec();
 const codec::Codec& scaled_codec();
+const codec::Codec& fields_codec();
 
 }  // namespace mmh::codecs

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <span>
 
 #include "floats.h"
 #include "front.h"
@@ -108,6 +109,70 @@ class Weighed {
   std::vector<Candidate>* list_;
 };
 
+// A field of a block of quantised numbers.
+struct Field {
+  std::uint16_t size;  // bytes
+  bool is_half = false;
+};
+
+// The fields of the blocks that ggml defines, in order; nothing for other types.
+std::span<const Field> fields_of(ElementType type) {
+  using enum ElementType;
+  static constexpr Field kQ4_0[] = {{2, true}, {16}};
+  static constexpr Field kQ4_1[] = {{2, true}, {2, true}, {16}};
+  static constexpr Field kQ5_0[] = {{2, true}, {4}, {16}};
+  static constexpr Field kQ5_1[] = {{2, true}, {2, true}, {4}, {16}};
+  static constexpr Field kQ8_0[] = {{2, true}, {32}};
+  static constexpr Field kQ8_1[] = {{2, true}, {2, true}, {32}};
+  static constexpr Field kQ2K[] = {{16}, {64}, {2, true}, {2, true}};
+  static constexpr Field kQ3K[] = {{32}, {64}, {12}, {2, true}};
+  static constexpr Field kQ4K[] = {{2, true}, {2, true}, {12}, {128}};
+  static constexpr Field kQ5K[] = {{2, true}, {2, true}, {12}, {32}, {128}};
+  static constexpr Field kQ6K[] = {{128}, {64}, {16}, {2, true}};
+  static constexpr Field kQ8K[] = {{4}, {256}, {32}};
+  static constexpr Field kIq4Xs[] = {{2, true}, {2}, {4}, {128}};
+  static constexpr Field kMxfp4[] = {{1}, {16}};
+  static constexpr Field kTq1[] = {{48}, {4}, {2, true}};
+  static constexpr Field kTq2[] = {{64}, {2, true}};
+  switch (type) {
+    case q4_0:
+    case iq4_nl:
+      return kQ4_0;
+    case q4_1:
+      return kQ4_1;
+    case q5_0:
+      return kQ5_0;
+    case q5_1:
+      return kQ5_1;
+    case q8_0:
+      return kQ8_0;
+    case q8_1:
+      return kQ8_1;
+    case q2_k:
+      return kQ2K;
+    case q3_k:
+      return kQ3K;
+    case q4_k:
+      return kQ4K;
+    case q5_k:
+      return kQ5K;
+    case q6_k:
+      return kQ6K;
+    case q8_k:
+      return kQ8K;
+    case iq4_xs:
+      return kIq4Xs;
+    case mxfp4:
+      return kMxfp4;
+    case tq1_0:
+      return kTq1;
+    case tq2_0:
+      return kTq2;
+    default:
+      return {};
+  }
+}
+
 class DefaultPlanner final : public Planner {
  public:
   explicit DefaultPlanner(const codec::Registry& registry) : registry_(registry) {}
@@ -143,6 +208,12 @@ class DefaultPlanner final : public Planner {
     const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
     if (type.content == tensor) {
       if (auto plan = plan_floats(raw, type, sample, effort, weighed)) return *std::move(plan);
+      if (type.has_elements) {
+        if (auto plan = plan_quants(raw, type.element, effort, weighed)) return *std::move(plan);
+        if (element_size(type.element) == 1) {
+          if (auto plan = plan_bytes(raw, sample, effort, has_lzma, weighed)) return *std::move(plan);
+        }
+      }
     }
     const Front front = choose_front(sample, type, effort, weighed);
     return choose_back(sample, front, effort, has_lzma, weighed);
@@ -190,6 +261,55 @@ class DefaultPlanner final : public Planner {
     return plan_planes(raw, sample, std::move(plan), effort, weighed);
   }
 
+  // Numbers of one byte, or of less: by how frequent they are in each stretch, unless they repeat.
+  std::optional<Plan> plan_bytes(ByteView raw, const Sample& sample, const Effort& effort, bool has_lzma,
+                                 const Weighed& weighed) const {
+    PlaneTrial trial;
+    const Plan special = weights_plan(0, effort);
+    for_each_piece(raw, sample, effort, [&](ByteView piece) { try_plane(piece, special, effort, trial); });
+    if (has_matches(sample.bytes) && trial.zstd[1] < trial.entropy) return std::nullopt;
+    Choice choice = best_of(trial, special, raw.size(), effort);
+    weighed.add(choice.plan, choice.size, trial.raw);
+    if (has_lzma) {
+      const Plan lzma = lzma_plan(effort, 3, 0, raw.size());
+      const std::size_t size = size_of(lzma, raw);
+      weighed.add(lzma, size, raw.size());
+      if (size < size_of(choice.plan, raw)) return std::nullopt;
+    }
+    return std::move(choice.plan);
+  }
+
+  // Blocks of quantised numbers: scales apart from the quants.
+  std::optional<Plan> plan_quants(ByteView raw, ElementType type, const Effort& effort, const Weighed& weighed) const {
+    const auto fields = fields_of(type);
+    if (fields.empty() || registry_.find(CodecId::fields) == nullptr) return std::nullopt;
+    Plan plan;
+    plan.codec = CodecId::fields;
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      plan.options.fields[i] = fields[i].size;
+      plan.children.push_back(fields[i].is_half ? halves_plan(effort) : weights_plan(0, effort));
+    }
+    // Where nothing repeats, nothing else finds more.
+    if (!has_matches(raw)) return plan;
+    const Plan plain = zstd_plan(effort.trial, raw.size());
+    const std::size_t size = size_of(plan, raw);
+    const std::size_t plain_size = size_of(plain, raw);
+    weighed.add(plan, size, raw.size());
+    weighed.add(plain, plain_size, raw.size());
+    if (size > plain_size) return std::nullopt;
+    return plan;
+  }
+
+  // Scales of fp16.
+  static Plan halves_plan(const Effort& effort) {
+    Plan plan;
+    plan.codec = CodecId::planes;
+    plan.options.width = 2;
+    plan.options.rotate = 1;
+    plan.children = {weights_plan(0, effort), weights_plan(8, effort)};
+    return plan;
+  }
+
   // Symbols of weights: by stretch, row and column.
   static Plan weights_plan(unsigned scale_step, const Effort& effort) {
     Plan plan;
@@ -209,46 +329,44 @@ class DefaultPlanner final : public Planner {
     const codec::Codec* const planes = registry_.find(CodecId::planes);
     if (planes == nullptr || registry_.find(CodecId::rans) == nullptr || registry_.find(CodecId::scaled) == nullptr)
       return std::nullopt;
-    const bool patient = effort.zstd >= kPatientZstd;
-    // Pieces come from tensors of different statistics, so each is judged alone; who is patient looks at all there is.
-    const ByteView all = patient ? raw : ByteView(sample.bytes);
-    const std::size_t piece_size = patient ? raw.size() : sample.piece_size;
     std::vector<PlaneTrial> trials(plan.options.width);
-    for (std::size_t at = 0; at < all.size(); at += piece_size) {
-      const ByteView rest = all.subspan(at);
-      const auto encoded = planes->encode(rest.first(std::min(piece_size, rest.size())), plan.options);
-      if (!encoded || encoded->streams.size() != trials.size()) return std::nullopt;
-      for (std::size_t s = 0; s < trials.size(); ++s)
+    bool sound = true;
+    std::size_t seen = 0;
+    for_each_piece(raw, sample, effort, [&](ByteView piece) {
+      seen += piece.size();
+      const auto encoded = planes->encode(piece, plan.options);
+      sound = sound && encoded && encoded->streams.size() == trials.size();
+      for (std::size_t s = 0; sound && s < trials.size(); ++s) {
         try_plane(encoded->streams[s], plan.children[s], effort, trials[s]);
-    }
+      }
+    });
+    if (!sound) return std::nullopt;
     std::size_t size = 0;
     for (std::size_t s = 0; s < trials.size(); ++s) {
-      const PlaneTrial& trial = trials[s];
-      // What saves less is stored, which costs no time.
-      std::size_t best_size = trial.raw - trial.raw / 128;
-      Plan best;
-      if (trial.entropy < best_size) {
-        best_size = trial.entropy;
-        best = plan.children[s];
-        if (best.codec == CodecId::stored) best.codec = CodecId::rans;
-      }
-      for (std::size_t c = 0; c < trial.zstd.size(); ++c) {
-        // One that costs more time must gain more than the least.
-        if (trial.zstd[c] + best_size / 64 >= best_size) continue;
-        best_size = trial.zstd[c];
-        best = zstd_plan(c == 0 ? 1 : effort.zstd, raw.size() / trials.size());
-      }
-      size += best_size;
-      plan.children[s] = std::move(best);
+      Choice choice = best_of(trials[s], plan.children[s], raw.size() / trials.size(), effort);
+      size += choice.size;
+      plan.children[s] = std::move(choice.plan);
     }
-    weighed.add(plan, size, all.size());
+    weighed.add(plan, size, seen);
     // Where nothing repeats, nothing else finds more.
     if (has_matches(sample.bytes) &&
-        size >= size_to_beat(sample, plain_size_of(sample, effort, weighed)) * all.size() / sample.bytes.size())
+        size >= size_to_beat(sample, plain_size_of(sample, effort, weighed)) * seen / sample.bytes.size()) {
       return std::nullopt;
-    if (std::ranges::all_of(plan.children, [](const Plan& child) { return child.codec == CodecId::stored; }))
+    }
+    if (std::ranges::all_of(plan.children, [](const Plan& child) { return child.codec == CodecId::stored; })) {
       return Plan();
+    }
     return plan;
+  }
+
+  // Pieces come from tensors of different statistics, so each is judged alone; who is patient looks at all there is.
+  template <class Take>
+  static void for_each_piece(ByteView raw, const Sample& sample, const Effort& effort, Take&& take) {
+    if (effort.zstd >= kPatientZstd) return take(raw);
+    for (std::size_t at = 0; at < sample.bytes.size(); at += sample.piece_size) {
+      const ByteView rest = ByteView(sample.bytes).subspan(at);
+      take(rest.first(std::min(sample.piece_size, rest.size())));
+    }
   }
 
   // Bytes that pieces of a plane take, in all.
@@ -257,6 +375,27 @@ class DefaultPlanner final : public Planner {
     std::size_t entropy = 0;            // with an entropy coder
     std::array<std::size_t, 2> zstd{};  // at its lowest level, and at the level's
   };
+
+  struct Choice {
+    std::size_t size = 0;  // of what was tried
+    Plan plan;
+  };
+
+  // What codes a plane of `plane_size` bytes best: `special` (if it is stored: rans), zstd, or nothing.
+  Choice best_of(const PlaneTrial& trial, const Plan& special, std::size_t plane_size, const Effort& effort) const {
+    // What saves less is stored, which costs no time.
+    Choice best{trial.raw - trial.raw / 128, {}};
+    if (trial.entropy < best.size) {
+      best = {trial.entropy, special};
+      if (best.plan.codec == CodecId::stored) best.plan.codec = CodecId::rans;
+    }
+    for (std::size_t c = 0; c < trial.zstd.size(); ++c) {
+      // One that costs more time must gain more than the least.
+      if (trial.zstd[c] + best.size / 64 >= best.size) continue;
+      best = {trial.zstd[c], zstd_plan(c == 0 ? 1 : effort.zstd, plane_size)};
+    }
+    return best;
+  }
 
   void try_plane(ByteView plane, const Plan& special, const Effort& effort, PlaneTrial& trial) const {
     trial.raw += plane.size();

@@ -84,6 +84,9 @@ std::vector<Variant> make_variants() {
   all.push_back({"scaled", CodecId::scaled, {.scale_step = 1}});
   all.push_back({"scaled_8_small", CodecId::scaled, {.level = 9, .scale_step = 8}});
   all.push_back({"scaled_without_scales", CodecId::scaled, {}});
+  all.push_back({"fields_q8_0", CodecId::fields, {.fields = {2, 32}}});
+  all.push_back({"fields_q4_k", CodecId::fields, {.fields = {2, 2, 12, 128}}});
+  all.push_back({"fields_8", CodecId::fields, {.fields = {1, 3, 1, 16, 64, 7, 4, 1}}});
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});

@@ -244,7 +244,7 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
                          testing::Pair(19, "branch_arm64"), testing::Pair(20, "rans"), testing::Pair(21, "planes"),
                          testing::Pair(22, "pattern"), testing::Pair(23, "run_length"), testing::Pair(24, "palette"),
                          testing::Pair(25, "bit_pack"), testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"),
-                         testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled")));
+                         testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled"), testing::Pair(30, "fields")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {

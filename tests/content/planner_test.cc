@@ -52,6 +52,55 @@ TEST(Planner, IsNeverWorseThanStoredAndGivesTheBytesBack) {
   }
 }
 
+// Blocks like ggml's: a scale of fp16, then numbers around zero.
+Buffer quants(const ElementType type, std::size_t count, std::uint64_t seed) {
+  test::Random random(seed);
+  const std::size_t size = element_size(type);
+  Buffer bytes(count * size);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Bytes block = Bytes(bytes).subspan(i * size, size);
+    store_le(block, static_cast<std::uint16_t>(0x1c00 + random.below(0x300)));
+    for (std::size_t k = 2; k < size; ++k) {
+      std::uint64_t sum = 0;
+      for (int draw = 0; draw < 4; ++draw) sum += random.below(50);
+      block[k] = static_cast<std::byte>(type == ElementType::q8_0 ? sum - 98 : sum / 25 << 4 | random.below(50) / 7);
+    }
+  }
+  return bytes;
+}
+
+TEST(Planner, SetsScalesOfQuantisedNumbersApart) {
+  for (const ElementType type : {ElementType::q8_0, ElementType::q4_0}) {
+    ContentType content(ContentClass::tensor);
+    content.has_elements = true;
+    content.element = type;
+    const Buffer raw = quants(type, 10'000, 3);
+    for (const int level : {1, 5, 9}) {
+      const codec::Plan plan = planner().plan(raw, content, level);
+      EXPECT_EQ(plan.codec, codec::CodecId::fields);
+      const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+      EXPECT_LT(frame.size() * 100, raw.size() * 95) << element_name(type);
+      EXPECT_LT(frame.size(), plain_size(raw, 9)) << element_name(type);
+      EXPECT_EQ(bytes_back(frame, raw), "");
+    }
+  }
+}
+
+// Every type of element, whatever the bytes are.
+TEST(Planner, GivesElementsOfEveryTypeBack) {
+  for (std::size_t type = 0; type < kElementTypeCount; ++type) {
+    ContentType content(ContentClass::tensor);
+    content.has_elements = true;
+    content.element = static_cast<ElementType>(type);
+    const Buffer raw = quants(ElementType::q8_0, 300 * element_size(content.element), 4);
+    for (const int level : {1, 8}) {
+      const auto frame = codec::encode_frame(registry(), planner().plan(raw, content, level), raw);
+      ASSERT_OK(frame);
+      EXPECT_EQ(bytes_back(*frame, raw), "") << element_name(content.element);
+    }
+  }
+}
+
 TEST(Planner, IsNeverWorseThanPlainZstd) {
   for (const test::Kind& kind : test::kinds()) {
     for (int level = kLevelMin; level <= 8; ++level) {

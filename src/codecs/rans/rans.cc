@@ -25,45 +25,11 @@ using namespace rans;
 constexpr unsigned kSectionLogMin = 12;
 constexpr unsigned kSectionLogMax = 20;
 constexpr unsigned kSectionLogDefault = 16;
-constexpr std::size_t kSampledSize = 32'768;  // sections from this on have their counts from every fourth piece
-constexpr std::size_t kSparseSize = 262'144;  // and from this on from every eighth
-constexpr std::size_t kPiece = 64;
 constexpr std::size_t kTablesTried = 4;  // the latest tables that a section may do with
 
 enum SectionKind : std::uint64_t { kStored = 0, kOneSymbol = 1, kTwoSymbols = 2, kFirstTable = 3 };
 
 // ---- sections
-
-// Counts of a sample, but of every symbol that occurs at least once: cheap, and good for a table.
-Histogram count_section(const Kernels& kernels, const std::uint8_t* symbols, std::size_t size) {
-  Histogram histogram{};
-  if (size < kSampledSize) {
-    count(symbols, size, histogram);
-    return histogram;
-  }
-  const std::size_t pieces = size < kSparseSize ? 4 : 8;
-  const std::size_t group_size = kPiece * pieces;
-  std::array<std::uint8_t, 8192> sample;
-  for (std::size_t begin = 0; begin < size;) {
-    std::size_t filled = 0;
-    for (; filled < sample.size() && begin + group_size <= size; begin += group_size) {
-      // Not always the same piece of a group, for data may have rows.
-      const std::size_t group = begin / group_size;
-      const std::size_t piece = (group ^ group >> 2 ^ group >> 5) % pieces;
-      std::memcpy(sample.data() + filled, symbols + begin + piece * kPiece, kPiece);
-      filled += kPiece;
-    }
-    count(sample.data(), filled, histogram);
-    if (begin + group_size > size) break;
-  }
-  SymbolSet set{};
-  for (std::size_t s = 0; s < kSymbols; ++s) {
-    if (histogram[s] != 0) set[set_byte(s)] |= set_bit(s);
-    histogram[s] *= static_cast<std::uint32_t>(pieces);
-  }
-  kernels.count_others(symbols, size, set, histogram);
-  return histogram;
-}
 
 // Words, then the states.
 void encode_section(const Kernels& kernels, const EncodeTable& table, const std::uint8_t* symbols, std::size_t size,
@@ -120,7 +86,7 @@ class Encoder {
  private:
   void section(ByteView raw) {
     const std::uint8_t* const symbols = u8(raw);
-    const Histogram histogram = count_section(kernels_, symbols, raw.size());
+    const Histogram histogram = count_mostly(symbols, raw.size());
     const std::size_t kinds = kSymbols - static_cast<std::size_t>(std::ranges::count(histogram, 0U));
     if (kinds == 1) {
       put_varint(directory_, kOneSymbol);

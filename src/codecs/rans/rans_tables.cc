@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace mmh::codecs::rans {
 namespace {
@@ -92,6 +93,39 @@ std::optional<std::uint64_t> cost_with(const Histogram& histogram, const Frequen
     cost += std::uint64_t{histogram[s]} * kCosts[frequencies[s]];
   }
   return cost >> kCostLog;
+}
+
+Histogram count_mostly(const std::uint8_t* symbols, std::size_t size) {
+  constexpr std::size_t kSampledSize = 32'768;  // from this on every fourth piece is counted
+  constexpr std::size_t kSparseSize = 262'144;  // and from this on every eighth
+  constexpr std::size_t kPiece = 64;
+  Histogram histogram{};
+  if (size < kSampledSize) {
+    count(symbols, size, histogram);
+    return histogram;
+  }
+  const std::size_t pieces = size < kSparseSize ? 4 : 8;
+  const std::size_t group_size = kPiece * pieces;
+  std::array<std::uint8_t, 8192> sample;
+  for (std::size_t begin = 0; begin < size;) {
+    std::size_t filled = 0;
+    for (; filled < sample.size() && begin + group_size <= size; begin += group_size) {
+      // Not always the same piece of a group, for data may have rows.
+      const std::size_t group = begin / group_size;
+      const std::size_t piece = (group ^ group >> 2 ^ group >> 5) % pieces;
+      std::memcpy(sample.data() + filled, symbols + begin + piece * kPiece, kPiece);
+      filled += kPiece;
+    }
+    count(sample.data(), filled, histogram);
+    if (begin + group_size > size) break;
+  }
+  SymbolSet set{};
+  for (std::size_t s = 0; s < kSymbols; ++s) {
+    if (histogram[s] != 0) set[set_byte(s)] |= set_bit(s);
+    histogram[s] *= static_cast<std::uint32_t>(pieces);
+  }
+  best_kernels()->count_others(symbols, size, set, histogram);
+  return histogram;
 }
 
 std::uint64_t entropy_cost(std::span<const std::uint32_t> counts) {

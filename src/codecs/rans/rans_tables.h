@@ -25,6 +25,9 @@ using Frequencies = std::array<std::uint16_t, kSymbols>;
 /// What the symbols take with the table, in bits; nothing where a symbol that occurs has no frequency.
 std::optional<std::uint64_t> cost_with(const Histogram& histogram, const Frequencies& frequencies);
 
+/// Counts of a sample, but of every symbol that occurs at least once: cheap, and good for a table.
+Histogram count_mostly(const std::uint8_t* symbols, std::size_t size);
+
 /// What symbols of these counts take at least, by their entropy, in 2^-16 bits.
 std::uint64_t entropy_cost(std::span<const std::uint32_t> counts);
 

@@ -114,9 +114,8 @@ class Encoder {
   // Returns the bytes that it takes.
   std::size_t encode_chain(std::size_t begin, std::size_t end) {
     const std::size_t lanes = lanes_of(symbols_.size());
-    const std::size_t before = coded_.size();
-    coded_.resize(before + kWordSize * (end - begin) + kLanes + sizeof(States));
-    std::uint8_t* words = u8(Bytes(coded_)) + before;
+    chain_.resize(kWordSize * chain_size(symbols_.size()) + kLanes + sizeof(States));
+    std::uint8_t* words = u8(Bytes(chain_));
     const std::uint8_t* const symbols = u8(ByteView(symbols_));
     States states;
     states.fill(kStateMin);
@@ -147,8 +146,8 @@ class Encoder {
       std::memcpy(words, states.data(), lanes * sizeof states[0]);
       words += lanes * sizeof states[0];
     }
-    const auto size = static_cast<std::size_t>(words - u8(Bytes(coded_))) - before;
-    coded_.resize(before + size);
+    const auto size = static_cast<std::size_t>(words - u8(Bytes(chain_)));
+    append(coded_, ByteView(chain_).first(size));
     return size;
   }
 
@@ -165,7 +164,7 @@ class Encoder {
   std::vector<Stretch> stretches_;
   std::vector<std::uint64_t> coding_;  // of each stretch
   std::vector<Frequencies> tables_;
-  Buffer written_tables_, directory_, coded_, scales_, stored_;
+  Buffer written_tables_, directory_, chain_, coded_, scales_, stored_;
   EncodeTable table_;
   const Frequencies* filled_ = nullptr;
 };

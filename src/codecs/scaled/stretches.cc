@@ -135,7 +135,8 @@ std::uint64_t cost_of_scales(ByteView scales) {
 
 class ScaleFinder {
  public:
-  ScaleFinder(std::uint8_t* symbols, unsigned step, int level) : symbols_(symbols), step_(step), level_(level) {}
+  ScaleFinder(std::uint8_t* symbols, unsigned step, int level)
+      : symbols_(symbols), step_(step), level_(level), mover_(step) {}
 
   // Takes the scales of the stretch away, if that pays.
   void run(Stretch& stretch) {
@@ -143,22 +144,23 @@ class ScaleFinder {
     measure(stretch.histogram);
     if (spread_ == 0) return;
     std::uint8_t* const symbols = symbols_ + stretch.begin;
-    kept_.assign(symbols, symbols + stretch.size);
     Scales scales;
     if (const std::size_t period = period_of(symbols, stretch.size))
       find_columns(symbols, stretch.size, period, scales);
-    take_away(symbols, stretch.size, scales.period, scales.columns, 0, {});
+    if (scales.period != 0) move(symbols, stretch.size, scales, false);
     find_rows(symbols, stretch.size, scales);
     if (scales.period == 0 && scales.row_size == 0) return;
-    take_away(symbols, stretch.size, 0, {}, scales.row_size, scales.rows);
+    if (scales.row_size != 0) {
+      mover_.begin(0, {}, scales.row_size, scales.rows, false);
+      mover_.move(symbols, 0, stretch.size);
+    }
 
-    Histogram histogram{};
-    rans::count(symbols, stretch.size, histogram);
+    const Histogram histogram = rans::count_mostly(symbols, stretch.size);
     std::uint64_t cost = cost_of(histogram) + 8 * kBit;
     if (scales.period != 0) cost += cost_of_scales(scales.columns);
     if (scales.row_size != 0) cost += cost_of_scales(scales.rows);
     if (cost >= cost_of(stretch.histogram)) {
-      std::memcpy(symbols_ + stretch.begin, kept_.data(), stretch.size);
+      move(symbols, stretch.size, scales, true);
       return;
     }
     stretch.scales = std::move(scales);
@@ -166,11 +168,9 @@ class ScaleFinder {
   }
 
  private:
-  void take_away(std::uint8_t* symbols, std::size_t size, std::size_t period, ByteView columns, std::size_t row_size,
-                 ByteView rows) const {
-    Mover mover(step_);
-    mover.begin(period, columns, row_size, rows, false);
-    mover.move(symbols, 0, size);
+  void move(std::uint8_t* symbols, std::size_t size, const Scales& scales, bool forth) {
+    mover_.begin(scales.period, scales.columns, scales.row_size, scales.rows, forth);
+    mover_.move(symbols, 0, size);
   }
 
   // Mean of the symbols but 0, in 1/16, and their spread.
@@ -189,24 +189,24 @@ class ScaleFinder {
         spread_ += std::uint64_t{histogram[s]} *
                    (static_cast<std::uint64_t>(std::abs(16 * static_cast<std::int64_t>(s) - mean_)) + 15) / 16;
     }
-    for (std::size_t s = 0; s < kSymbols; ++s) {
-      const std::int64_t limit = std::int64_t{6} * step_;
-      deviations_[s] =
-          s == 0
-              ? std::int16_t{0}
-              : static_cast<std::int16_t>(std::clamp(static_cast<std::int64_t>(s) - (mean_ + 8) / 16, -limit, limit));
-    }
   }
 
   // Symbols a period apart deviate alike. Looks among the multiples of eight for one that a period may divide, which
   // most do, then for the least that does as well.
   std::size_t period_of(const std::uint8_t* symbols, std::size_t size) {
-    constexpr std::size_t kSampleMax = 8192;
+    constexpr std::size_t kSampleMax = 4096;
     const std::size_t farthest = std::min(level_ < 7 ? 2 * kUnit : kPeriodMax, size / 2 / 8 * 8);
     const std::size_t count = std::min(kSampleMax, size - farthest);
     const std::size_t begin = (size - farthest - count) / 2;
     sample_.resize(count + farthest);
-    for (std::size_t i = 0; i < sample_.size(); ++i) sample_[i] = deviations_[symbols[begin + i]];
+    const auto mean = static_cast<std::int16_t>((mean_ + 8) / 16);
+    const auto limit = static_cast<std::int16_t>(6 * step_);
+    for (std::size_t i = 0; i < sample_.size(); ++i) {
+      const std::uint8_t symbol = symbols[begin + i];
+      const auto deviation = static_cast<std::int16_t>(symbol - mean);
+      sample_[i] =
+          symbol == 0 ? std::int16_t{0} : std::max(std::min(deviation, limit), static_cast<std::int16_t>(-limit));
+    }
     const auto likeness = [&](std::size_t distance) {
       return std::int64_t{kernels_.correlate(sample_.data(), sample_.data() + distance, count)};
     };
@@ -331,7 +331,7 @@ class ScaleFinder {
     std::int64_t best_gain = 0;
     Buffer best;
     std::vector<Deviation> deviations;
-    for (const std::size_t row_pieces : {1U, 2U, 4U, 8U, 16U}) {
+    for (const std::size_t row_pieces : {1U, 4U, 16U}) {
       deviations.clear();
       for (std::size_t i = 0; i < pieces; i += row_pieces) {
         std::int64_t sum = 0;
@@ -365,12 +365,11 @@ class ScaleFinder {
   std::uint8_t* const symbols_;
   const unsigned step_;
   const int level_;
+  Mover mover_;
   std::int64_t mean_ = 0;  // of the stretch at hand
   std::uint64_t spread_ = 0;
-  std::array<std::int16_t, kSymbols> deviations_{};  // by symbol
   std::size_t last_period_ = 0;
   std::vector<std::int16_t> sample_;
-  std::vector<std::uint8_t> kept_;
   std::vector<std::uint16_t> sums_;  // of pieces
   std::vector<std::uint8_t> counts_;
 };

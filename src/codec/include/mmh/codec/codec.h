@@ -38,6 +38,7 @@ enum class CodecId : std::uint32_t {
   zigzag = 27,
   xor_delta = 28,
   scaled = 29,
+  fields = 30,
 };
 
 /// Bytes that many frames share, named by the number of the block that holds them.
@@ -49,6 +50,8 @@ struct Dictionary {
 /// Machine code whose relative branch targets are made absolute, so that calls of one function look alike.
 enum class Branch : std::uint8_t { none, x86, arm64 };
 
+inline constexpr std::size_t kFieldsMax = 8;  ///< Most fields of a record.
+
 /// What the planner asks of an encoder. Each codec's spec.md says which fields it reads and their ranges; the others
 /// are ignored.
 struct EncodeOptions {
@@ -58,7 +61,8 @@ struct EncodeOptions {
                         ///< zigzag, xor_delta).
   unsigned rotate = 0;  ///< planes: bits by which each element is rotated left first.
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
-  bool integers = false;    ///< delta: differences of little-endian integers, not of bytes `width` apart.
+  std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
+  bool integers = false;  ///< delta: differences of little-endian integers, not of bytes `width` apart.
   /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64; below
   /// 4).
   unsigned phase = 0;
