@@ -251,9 +251,11 @@ class Pack {
 Result<ParityInfo> set_parity(const std::string& pack, std::uint32_t loss_ppm, const RunOptions& options = {});
 
 struct RepairOptions : RunOptions {
-  std::string output;             ///< Write the healed pack here and leave the original as it is; empty: in place.
-  bool force = false;             ///< Replace an existing output.
-  std::vector<std::string> from;  ///< Where good bytes may be found: other copies, damaged or not.
+  std::string output;  ///< Write the healed pack here and leave the original as it is; empty: in place.
+  bool force = false;  ///< Replace an existing output.
+  /// Where good bytes may be found: other copies of the pack, damaged or not, and the files or directories that were
+  /// packed, under whatever names.
+  std::vector<std::string> from;
   /// Told of each range that is mended, in order.
   std::function<void(std::uint64_t offset, std::uint64_t length)> mended;
 };
@@ -264,11 +266,16 @@ struct RepairSummary {
   std::uint64_t bytes = 0;   ///< and their bytes, in whole sectors of 512.
   std::uint64_t pack_bytes = 0;
   bool moved = false;  ///< Bytes had been inserted or deleted: the file was written anew.
+  /// Blocks that the originals gave back, bit for bit; or `anew`: a pack of other bytes and the same root was written.
+  std::uint64_t refilled_blocks = 0;
+  bool anew = false;
   Hash root{};
 };
-/// Mends a pack from its parity and from copies. Nothing is written before the healed pack was verified against its own
-/// hashes, and it is verified again afterwards. In place, only damaged bytes are written: killed at any point, the file
-/// is no worse. Errors: corrupt (beyond parity: the message says how much), not_found (no parity), and those of files.
+/// Mends a pack from its parity, from copies and from what was packed. Where originals have the right content, but this
+/// build does not make the same stored bytes of it, a new pack can be written (RepairOptions::output). Nothing is
+/// written before the healed pack was verified against its own hashes, and it is verified again afterwards. In place,
+/// only damaged bytes are written: killed at any point, the file is no worse. Errors: corrupt (beyond parity: the
+/// message says how much), not_found (no parity), and those of files.
 Result<RepairSummary> repair_pack(const std::string& pack, const RepairOptions& options);
 
 enum class ChangeKind : std::uint8_t { added, removed, content, metadata, type };

@@ -165,9 +165,9 @@ constexpr OptionSpec kRepairOptions[] = {
     {.id = OptionId::from,
      .name = "from",
      .kind = ValueKind::text,
-     .placeholder = "COPY",
-     .help = "Take good bytes from another copy of the pack, or, for a protection, from files or directories; they may "
-             "be damaged too.",
+     .placeholder = "PATH",
+     .help = "Take good bytes from another copy of the pack, or from the files or directories that were packed or "
+             "protected; they may be damaged too.",
      .completes = Completes::files,
      .repeats = true},
     kProtectedIn,
@@ -177,6 +177,7 @@ constexpr Example kRepairExamples[] = {
     {"mmh repair model.mmh", "Mend it where it is."},
     {"mmh repair /media/cd/model.mmh -o model.mmh", "The original cannot be written, or shall stay as it is."},
     {"mmh repair model.mmh --from mirror/model.mmh", "Two damaged copies often make one that is whole."},
+    {"mmh repair model.mmh --from ./model", "Beyond parity, what was packed brings lost blocks back."},
     {"mmh repair photos.mmhp", "Bring back damaged and missing files that were protected."},
 };
 constexpr OptionSpec kProtectOptions[] = {
@@ -459,13 +460,17 @@ const CommandSpec kCommands[] = {
      .speaks_json = true,
      .handler = run_verify},
     {.name = "repair",
-     .summary = "Mend a damaged pack from its parity, or from copies",
+     .summary = "Mend a damaged pack from parity, copies or originals",
      .usage = "PACK...",
      .description =
          "Finds out what is lost, makes it again, and checks the result against the pack's own hashes before anything "
          "is written. Bytes that were inserted or deleted, and a cut-off beginning or end, are mended too. In place, "
          "only damaged bytes are written, so that a repair may be stopped at any point and run again. Each range that "
-         "is mended has its line. `mmh repair` of a sound pack does nothing.",
+         "is mended has its line. `mmh repair` of a sound pack does nothing.\n"
+         "Originals serve where their content is what the pack names by its hash; their names do not matter. Where "
+         "this "
+         "version of mmh does not make the very same stored bytes of it, a new pack of the same root can be written "
+         "with -o.",
      .operands = Operands::packs,
      .options = kRepairOptions,
      .examples = kRepairExamples,

@@ -15,6 +15,27 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+std::string repair_line(const Session& session, const std::string& path, const std::string& output,
+                        const RepairSummary& summary) {
+  const auto green = [&](std::string_view text) { return session.reporter.colored(Color::green, text); };
+  if (summary.was_sound) return fmt::format("{}: {}, nothing to mend", printable(path), green("sound"));
+  const std::string root = to_hex(summary.root).substr(0, 16);
+  if (summary.anew) {
+    return fmt::format("{}: {}, a new pack of {} with the content of {} from the originals, root {}", printable(output),
+                       green("written"), format_size(summary.pack_bytes),
+                       format_count(summary.refilled_blocks, "lost block", "lost blocks"), root);
+  }
+  std::string line = fmt::format("{}: {}{}: {} of {} mended", printable(path), green("healed"),
+                                 output.empty() ? "" : fmt::format(" in {}", printable(output)),
+                                 format_size(summary.bytes), format_size(summary.pack_bytes));
+  if (summary.moved) line += ", bytes put back in place";
+  if (summary.refilled_blocks > 0) {
+    line += fmt::format(", {} made again from copies and originals",
+                        format_count(summary.refilled_blocks, "block", "blocks"));
+  }
+  return line + ", root " + root;
+}
+
 Result<Status> repair_one(Session& session, const std::string& path) {
   const Arguments& arguments = session.arguments;
   if (is_protection(path)) return repair_protected(session, path);
@@ -37,15 +58,8 @@ Result<Status> repair_one(Session& session, const std::string& path) {
   MMH_LET(const RepairSummary summary, repair_pack(path, options));
   const double seconds = seconds_since(start);
   session.reporter.finish();
-  const std::string place = options.output.empty() ? "" : fmt::format(" in {}", printable(options.output));
   const std::string root = to_hex(summary.root);
-  session.reporter.summary(
-      summary.was_sound
-          ? fmt::format("{}: {}, nothing to mend", printable(path), session.reporter.colored(Color::green, "sound"))
-          : fmt::format("{}: {}{}: {} of {} mended{}, root {}", printable(path),
-                        session.reporter.colored(Color::green, "healed"), place, format_size(summary.bytes),
-                        format_size(summary.pack_bytes), summary.moved ? ", bytes put back in place" : "",
-                        root.substr(0, 16)));
+  session.reporter.summary(repair_line(session, path, options.output, summary));
   session.reporter.json_line(JsonObject("summary")
                                  .add("command", "repair")
                                  .add_path("pack", path)
@@ -54,6 +68,8 @@ Result<Status> repair_one(Session& session, const std::string& path) {
                                  .add("bytes", summary.bytes)
                                  .add("pack_bytes", summary.pack_bytes)
                                  .add("moved", summary.moved)
+                                 .add("refilled_blocks", summary.refilled_blocks)
+                                 .add("anew", summary.anew)
                                  .add_seconds("seconds", seconds)
                                  .add("root", root));
   return Status::success;

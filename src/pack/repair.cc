@@ -230,7 +230,7 @@ void compare(ByteView before, ByteView after, std::uint64_t offset, std::vector<
 }
 
 // Goes through image and file side by side. `piece` gets the image's bytes and what differs in them.
-Result<Mended> walk(const HealedPack& image, const RandomAccessSource& file, const ParityContext& context,
+Result<Mended> walk(const RandomAccessSource& image, const RandomAccessSource& file, const ParityContext& context,
                     const std::function<void(ByteRange)>& told,
                     const std::function<Result<>(std::uint64_t, ByteView, std::span<const ByteRange>)>& piece) {
   Mended mended;
@@ -408,7 +408,7 @@ Result<std::unique_ptr<HealedPack>> HealedPack::open(const RandomAccessSource& f
   return image;
 }
 
-Result<Mended> write_healed_in_place(const HealedPack& image, const RandomAccessSource& file, int fd,
+Result<Mended> write_healed_in_place(const RandomAccessSource& image, const RandomAccessSource& file, int fd,
                                      const ParityContext& context, const std::function<void(ByteRange)>& told) {
   Sys& sys = *context.sys;
   const auto failed = [&](int error, std::string_view action) {
@@ -431,8 +431,8 @@ Result<Mended> write_healed_in_place(const HealedPack& image, const RandomAccess
   return mended;
 }
 
-Result<Mended> write_healed(const HealedPack& image, const RandomAccessSource& file, const ParityContext& context,
-                            ByteSink& out, const std::function<void(ByteRange)>& told) {
+Result<Mended> write_healed(const RandomAccessSource& image, const RandomAccessSource& file,
+                            const ParityContext& context, ByteSink& out, const std::function<void(ByteRange)>& told) {
   return walk(image, file, context, told,
               [&](std::uint64_t, ByteView bytes, std::span<const ByteRange>) { return out.write(bytes); });
 }

@@ -52,12 +52,12 @@ struct Mended {
 };
 /// Writes the image into the file that it was made from, where the two differ, and cuts off or adds what is too much or
 /// missing at the end. Only damaged bytes are written, each once and right: killed at any point, the file is no worse.
-/// `told` gets each range. Requires: heal() was done, !displaced(). Errors: io, no_space,
-/// cancelled.
-Result<Mended> write_healed_in_place(const HealedPack& image, const RandomAccessSource& file, int fd,
+/// `told` gets each range. Requires: the image is whole (of a HealedPack: heal() was done, !displaced()). Errors: io,
+/// no_space, cancelled.
+Result<Mended> write_healed_in_place(const RandomAccessSource& image, const RandomAccessSource& file, int fd,
                                      const ParityContext& context, const std::function<void(ByteRange)>& told);
 /// Writes the whole image to `out`; `told` gets what differs from `file`.
-Result<Mended> write_healed(const HealedPack& image, const RandomAccessSource& file, const ParityContext& context,
-                            ByteSink& out, const std::function<void(ByteRange)>& told);
+Result<Mended> write_healed(const RandomAccessSource& image, const RandomAccessSource& file,
+                            const ParityContext& context, ByteSink& out, const std::function<void(ByteRange)>& told);
 
 }  // namespace mmh::pack
