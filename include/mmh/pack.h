@@ -78,7 +78,8 @@ struct Output {
 Result<PackSummary> create_pack_from_tar(int tar_fd, const Output& output, const PackOptions& options);
 
 /// Adds `paths` to an existing pack or replaces entries of the same path, without rewriting old blocks. Killed at any
-/// point, the old pack stays valid.
+/// point, the old pack stays valid. A pack with parity is verified first, and mended where it is damaged; new parity of
+/// the same share takes the place of the old one. Errors: corrupt (damaged beyond parity), and as create_pack().
 Result<PackSummary> append_to_pack(const std::string& pack, const std::vector<std::string>& paths,
                                    const PackOptions& options);
 

@@ -198,42 +198,98 @@ Result<PackSummary> create_pack_from_tar(int tar_fd, const Output& output, const
   });
 }
 
+namespace {
+
+// New parity would vouch for damage that the old one can still mend.
+Result<> mend_before_append(const std::string& path, const PackOptions& options) {
+  MMH_LET(const auto source, open_source(real_sys(), path));
+  bool sound = false;
+  {
+    const auto pack = Pack::open(path, options);
+    if (!pack) {
+      if (pack.error().code != Errc::corrupt) return fail(pack.error());
+    } else {
+      const bool odd = pack->info().pack_bytes != source->size();
+      if (pack->info().parity.loss_ppm == 0 && !(odd && !pack::find_parity_heads(*source).empty())) return {};
+      MMH_LET(const VerifySummary found, pack->verify(false, options));
+      sound = found.sound && !odd;
+    }
+  }
+  if (sound) return {};
+  RepairOptions repair;
+  static_cast<RunOptions&>(repair) = options;
+  Result<RepairSummary> mended = repair_pack(path, repair);
+  if (!mended) {
+    // Without parity an append leaves what is damaged as it is.
+    if (mended.error().code == Errc::not_found) return {};
+    return fail(mended.error());
+  }
+  if (options.observer != nullptr && !mended->was_sound) {
+    options.observer->warning({Errc::changed, fmt::format("{}: was damaged; {} bytes were mended by its parity first",
+                                                          display_path(path), mended->bytes)});
+  }
+  return {};
+}
+
+/// What an append works with.
+struct Appending {
+  const std::string& path;
+  const PackOptions& options;
+  const pack::PackerOptions& packer;
+  const tree::WalkOptions& walk;
+  const AppendFile& file;
+};
+
+// The new generation takes the place of the old parity. Until it is whole it lies in a file of its own.
+Result<pack::PackerTotals> append_before_parity(const Appending& work, const pack::ParityHead& parity) {
+  const std::uint64_t size = parity.layout.goal.data_size;
+  MMH_LET(const auto source, open_source(real_sys(), work.path));
+  MMH_LET(const auto existing,
+          pack::Reader::open(std::make_unique<SourceFront>(*source, size), codecs::builtin_registry()));
+  MMH_LET(const auto scratch, AtomicFile::create(real_sys(), work.path, true));
+  MMH_LET(pack::PackerTotals totals, pack::append_tree(work.packer, *existing, work.walk, *scratch, nullptr));
+  MMH_LET(const auto generation, scratch->written());
+  ParityWork parity_work(work.options, "parity", work.options.observer);
+  const SourceFront pack(*source, size);
+  MMH_LET(const std::uint64_t added,
+          pack::append_with_parity(pack, *generation, source->size(), parity.layout.goal.loss_ppm,
+                                   parity_work.context(), work.file.fd()));
+  totals.pack_bytes += added;
+  totals.written_bytes += added;
+  return totals;
+}
+
+Result<pack::PackerTotals> append_behind(const Appending& work, AppendFile& file) {
+  MMH_LET(auto source, open_source(real_sys(), work.path));
+  MMH_LET(const auto existing, pack::Reader::open(std::move(source), codecs::builtin_registry()));
+  MMH_TRY(file.start_at(existing->pack_size()));
+  const auto sink = fd_sink(real_sys(), file.fd(), display_path(work.path));
+  // The blocks are on disk before a trailer speaks of them.
+  auto totals = pack::append_tree(work.packer, *existing, work.walk, *sink, [&] { return file.sync(); });
+  if (totals) {
+    if (Result<> synced = file.sync(); !synced) totals = fail(synced.error());
+  }
+  if (!totals) file.roll_back();
+  return totals;
+}
+
+}  // namespace
+
 Result<PackSummary> append_to_pack(const std::string& path, const std::vector<std::string>& paths,
                                    const PackOptions& options) {
   MMH_TRY(check_pack_options(options));
+  MMH_TRY(mend_before_append(path, options));
   MMH_LET(AppendFile file, AppendFile::open(path));
-  MMH_LET(auto source, open_source(real_sys(), path));
-  MMH_LET(const auto existing, pack::Reader::open(std::move(source), codecs::builtin_registry()));
   tree::WalkOptions walk = to_walk_options(paths, options);
   const auto info = real_sys().fstat(file.fd());
   if (info) walk.skip_inodes.emplace_back(info.value.st_dev, info.value.st_ino);
-  std::optional<pack::ParityHead> parity = pack::pack_parity(existing->source());
-  if (!parity) {
-    // Its end is damaged; the share that was asked for still stands in front.
-    if (auto front = pack::parity_head_at(existing->source(), existing->pack_size())) parity = *std::move(front);
-  }
-  MMH_TRY(file.start_at(existing->pack_size()));
+  MMH_LET(const auto source, open_source(real_sys(), path));
+  const std::optional<pack::ParityHead> parity = pack::pack_parity(*source);
   Reporter reporter(options.observer);
   const pack::PackerOptions packer = to_packer_options(options, reporter);
-  const auto sink = fd_sink(real_sys(), file.fd(), display_path(path));
-  const auto appended = [&]() -> Result<pack::PackerTotals> {
-    // The blocks are on disk before a trailer speaks of them.
-    MMH_LET(pack::PackerTotals totals, pack::append_tree(packer, *existing, walk, *sink, [&] { return file.sync(); }));
-    MMH_TRY(file.sync());
-    if (!parity) return totals;
-    // The old parity stays until the new one is whole.
-    PackOptions with_parity = options;
-    with_parity.parity_ppm = parity->layout.goal.loss_ppm;
-    MMH_LET(auto written, open_source(real_sys(), path));
-    MMH_TRY(add_parity(*written, *sink, with_parity, totals));
-    MMH_TRY(file.sync());
-    return totals;
-  }();
-  if (!appended) {
-    file.roll_back();
-    return fail(appended.error());
-  }
-  return to_summary(*appended, reporter);
+  const Appending work{path, options, packer, walk, file};
+  MMH_LET(const pack::PackerTotals totals, parity ? append_before_parity(work, *parity) : append_behind(work, file));
+  return to_summary(totals, reporter);
 }
 
 }  // namespace mmh

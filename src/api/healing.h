@@ -12,6 +12,19 @@
 
 namespace mmh {
 
+/// The first bytes of a file.
+class SourceFront final : public RandomAccessSource {
+ public:
+  SourceFront(const RandomAccessSource& source, std::uint64_t size) : source_(source), size_(size) {}
+  std::uint64_t size() const override { return size_; }
+  const std::string& name() const override { return source_.name(); }
+  Result<> read_at(std::uint64_t offset, Bytes out) const override { return source_.read_at(offset, out); }
+
+ private:
+  const RandomAccessSource& source_;
+  std::uint64_t size_;
+};
+
 /// What the work on parity of one call needs: threads for as long as it lives.
 class ParityWork {
  public:

@@ -55,25 +55,12 @@ class LockedFile {
   Fd fd_;
 };
 
-/// The first bytes of a file.
-class Front final : public RandomAccessSource {
- public:
-  Front(const RandomAccessSource& source, std::uint64_t size) : source_(source), size_(size) {}
-  std::uint64_t size() const override { return size_; }
-  const std::string& name() const override { return source_.name(); }
-  Result<> read_at(std::uint64_t offset, Bytes out) const override { return source_.read_at(offset, out); }
-
- private:
-  const RandomAccessSource& source_;
-  std::uint64_t size_;
-};
-
 /// Checks all stored bytes of a pack; `deep`, also what they decode to. Errors: corrupt (damaged, or no pack), and what
 /// stops a verification.
 Result<Hash> require_sound(const RandomAccessSource& source, const RunOptions& options, std::string_view advice,
                            bool deep = false) {
   MMH_LET(const auto reader,
-          pack::Reader::open(std::make_unique<Front>(source, source.size()), codecs::builtin_registry()));
+          pack::Reader::open(std::make_unique<SourceFront>(source, source.size()), codecs::builtin_registry()));
   TaskPool pool(thread_count(options));
   const auto progress = [&](std::uint64_t bytes, std::uint64_t total) {
     if (options.observer != nullptr) options.observer->progress({"verify", bytes, total, 0});
@@ -101,7 +88,7 @@ Result<ParityInfo> set_parity(const std::string& path, std::uint32_t loss_ppm, c
     size = old->layout.goal.data_size;
   } else {
     MMH_LET(const auto reader,
-            pack::Reader::open(std::make_unique<Front>(*source, source->size()), codecs::builtin_registry()));
+            pack::Reader::open(std::make_unique<SourceFront>(*source, source->size()), codecs::builtin_registry()));
     size = reader->pack_size();
   }
   if (loss_ppm == 0) {
@@ -109,7 +96,7 @@ Result<ParityInfo> set_parity(const std::string& path, std::uint32_t loss_ppm, c
     return ParityInfo{};
   }
   if (!old) MMH_TRY(file.cut(size));
-  const Front pack(*source, size);
+  const SourceFront pack(*source, size);
   ParityWork work(options, "parity", options.observer);
   MMH_LET(const pack::ParityHead head,
           pack::replace_pack_parity(pack, old ? source->size() : size, loss_ppm, work.context(), file.fd()));
@@ -195,8 +182,8 @@ class Repair {
     if (image_ != nullptr) {
       reading.heal = [this](std::uint64_t offset, Bytes out) { return image_->read_at(offset, out); };
     }
-    const auto reader =
-        pack::Reader::open(std::make_unique<Front>(*source_, source_->size()), codecs::builtin_registry(), reading);
+    const auto reader = pack::Reader::open(std::make_unique<SourceFront>(*source_, source_->size()),
+                                           codecs::builtin_registry(), reading);
     if (!reader) return fail(why);
     const codec::Registry& registry = codecs::builtin_registry();
     const pack::RefillContext context{.sys = &real_sys(),

@@ -390,6 +390,76 @@ Result<ParityHead> replace_pack_parity(const RandomAccessSource& pack, std::uint
   return head;
 }
 
+namespace {
+// Two sources, one behind the other.
+class Joined final : public RandomAccessSource {
+ public:
+  Joined(const RandomAccessSource& first, const RandomAccessSource& second) : first_(first), second_(second) {}
+  std::uint64_t size() const override { return first_.size() + second_.size(); }
+  const std::string& name() const override { return first_.name(); }
+  Result<> read_at(std::uint64_t offset, Bytes out) const override {
+    if (offset < first_.size()) {
+      const auto front =
+          out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), first_.size() - offset)));
+      MMH_TRY(first_.read_at(offset, front));
+      out = out.subspan(front.size());
+      offset += front.size();
+    }
+    return out.empty() ? Result<>() : second_.read_at(offset - first_.size(), out);
+  }
+
+ private:
+  const RandomAccessSource& first_;
+  const RandomAccessSource& second_;
+};
+}  // namespace
+
+Result<std::uint64_t> append_with_parity(const RandomAccessSource& pack, const RandomAccessSource& generation,
+                                         std::uint64_t file_size, std::uint32_t loss_ppm, const ParityContext& context,
+                                         int fd) {
+  Sys& sys = *context.sys;
+  const auto failed = [&](int error, std::string_view action) {
+    return fail(errno_error(error, fmt::format("{}: cannot {}", display_path(pack.name()), action)));
+  };
+  const auto cut = [&](std::uint64_t size) -> Result<> {
+    if (const int error = sys.ftruncate(fd, size)) return failed(error, "cut");
+    if (const int error = sys.fsync(fd)) return failed(error, "sync");
+    return {};
+  };
+  const auto put_old_parity = [&](std::uint64_t offset) -> Result<std::uint64_t> {
+    PlaceSink sink(sys, fd, offset, pack.name());
+    MMH_TRY(write_at(pack, offset, loss_ppm, context, sink));
+    if (const int error = sys.fsync(fd)) return failed(error, "sync");
+    return sink.offset();
+  };
+  const Joined whole(pack, generation);
+  MMH_LET(const std::uint64_t parity_size, section_and_footer_size(whole, loss_ppm));
+  if (const auto aside = put_old_parity(std::max(file_size, whole.size() + parity_size)); !aside) {
+    static_cast<void>(cut(file_size));
+    return fail(aside.error());
+  }
+  const auto put_new = [&]() -> Result<> {
+    PlaceSink sink(sys, fd, pack.size(), pack.name());
+    Buffer piece;
+    for (std::uint64_t at = 0; at < generation.size(); at += piece.size()) {
+      MMH_TRY(check_cancelled(context.cancel));
+      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kCompare, generation.size() - at)));
+      MMH_TRY(generation.read_at(at, piece));
+      MMH_TRY(sink.write(piece));
+    }
+    MMH_TRY(write_at(whole, whole.size(), loss_ppm, context, sink));
+    if (const int error = sys.fsync(fd)) return failed(error, "sync");
+    return {};
+  };
+  if (Result<> put = put_new(); !put) {
+    if (const auto back = put_old_parity(pack.size())) static_cast<void>(cut(*back));
+    return fail(put.error());
+  }
+  // Until here the footer at the end names the old trailers.
+  MMH_TRY(cut(whole.size() + parity_size));
+  return parity_size;
+}
+
 std::optional<ParityHead> pack_parity(const RandomAccessSource& source) {
   if (source.size() < kFooterSize || !footer_at(source, source.size() - kFooterSize)) return std::nullopt;
   auto head = parity_head_before(source, source.size() - kFooterSize);

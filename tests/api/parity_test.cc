@@ -182,19 +182,48 @@ TEST_F(ParityApi, SetAddsChangesAndRemovesParity) {
   EXPECT_EQ(error_of(set_parity(path_, 0)), Errc::corrupt);
 }
 
-TEST_F(ParityApi, AppendingKeepsTheShareOfParity) {
+TEST_F(ParityApi, AppendingPutsNewParityInThePlaceOfTheOld) {
   write_file(temp_ / "in/later", random_bytes(50'000, 9));
+  fs::copy_file(path_, temp_ / "bare.mmh");
   ASSERT_OK(append_to_pack(path_, {"in/later"}, pack_options(temp_ / ".")));
   const Buffer appended = read_file(path_);
   const auto pack = Pack::open(path_);
   ASSERT_OK(pack);
   EXPECT_EQ(pack->info().parity.loss_ppm, 20'000u);
+  EXPECT_EQ(pack->info().generation, 1u);
   EXPECT_TRUE(pack->verify(true, {})->sound);
+  // Nothing is left of the old parity: the same comes of a pack that had none.
+  ASSERT_OK(set_parity(temp_ / "bare.mmh", 0));
+  ASSERT_OK(append_to_pack(temp_ / "bare.mmh", {"in/later"}, pack_options(temp_ / ".")));
+  ASSERT_OK(set_parity(temp_ / "bare.mmh", 20'000));
+  EXPECT_TRUE(read_file(temp_ / "bare.mmh") == appended);
   Buffer bad = appended;
   std::fill_n(bad.begin() + static_cast<std::ptrdiff_t>(bad.size() / 2), 3000, std::byte{0});
   write_file(path_, bad);
   ASSERT_OK(repair_pack(path_, {}));
   EXPECT_TRUE(read_file(path_) == appended);
+}
+
+TEST_F(ParityApi, AppendingMendsADamagedPackFirstOrRefuses) {
+  write_file(temp_ / "in/later", random_bytes(50'000, 9));
+  fs::copy_file(path_, temp_ / "sound.mmh");
+  ASSERT_OK(append_to_pack(temp_ / "sound.mmh", {"in/later"}, pack_options(temp_ / ".")));
+  const Buffer appended = read_file(temp_ / "sound.mmh");
+  for (const Buffer& bad : {damaged(10'000, 3000), damaged(whole_.size() - 3000, 3000), damaged(0, 64),
+                            Buffer(whole_.begin(), whole_.end() - 3000), Buffer(whole_.begin() + 100, whole_.end())}) {
+    write_file(path_, bad);
+    Warnings warnings;
+    PackOptions options = pack_options(temp_ / ".");
+    options.observer = &warnings;
+    ASSERT_OK(append_to_pack(path_, {"in/later"}, options));
+    EXPECT_TRUE(read_file(path_) == appended);
+    ASSERT_FALSE(warnings.all.empty());
+    EXPECT_THAT(warnings.all.back().what, testing::HasSubstr("mended"));
+  }
+  const Buffer hopeless = damaged(5000, 100'000);
+  write_file(path_, hopeless);
+  EXPECT_EQ(error_of(append_to_pack(path_, {"in/later"}, pack_options(temp_ / "."))), Errc::corrupt);
+  EXPECT_TRUE(read_file(path_) == hopeless);
 }
 
 TEST_F(ParityApi, PipesGetTheSameBytesAsFiles) {
@@ -312,6 +341,46 @@ TEST_F(KilledRepair, ReplacingParityLeavesOneOfBothWhole) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
   }
   EXPECT_GT(round, 2u);
+}
+
+TEST_F(KilledRepair, AppendingLeavesTheOldPackOrTheNewOneEachWithParity) {
+  write_file(temp_ / "in/later", random_bytes(50'000, 9));
+  const std::uint64_t data = pack::pack_parity(*memory_source(whole_, "x"))->layout.goal.data_size;
+  const std::string bare = temp_ / "bare.mmh";
+  write_file(bare, ByteView(whole_).first(static_cast<std::size_t>(data)));
+  ASSERT_OK(append_to_pack(bare, {"in/later"}, pack_options(temp_ / ".")));
+  const Buffer longer = read_file(bare);
+  const ByteView added = ByteView(longer).subspan(static_cast<std::size_t>(data));
+  ASSERT_OK(set_parity(bare, 20'000));
+  const Buffer appended = read_file(bare);
+  std::uint64_t old_ones = 0;
+  std::uint64_t new_ones = 0;
+  for (std::uint64_t n = 1;; ++n) {
+    write_file(path_, whole_);
+    const int status = in_child([&] {
+      FaultySys sys;
+      sys.kill_at(n, kWrites | SysOp::fsync | SysOp::ftruncate);
+      TaskPool pool(1);
+      const pack::ParityContext context{
+          .sys = &sys, .pool = &pool, .memory = 64 << 20, .cancel = nullptr, .progress = {}};
+      const auto opened = sys.openat(AT_FDCWD, path_.c_str(), O_RDWR, 0);
+      const Fd fd(sys, opened.value);
+      const auto front = memory_source(ByteView(whole_).first(static_cast<std::size_t>(data)), path_);
+      const auto generation = memory_source(added, "generation");
+      ASSERT_OK(pack::append_with_parity(*front, *generation, whole_.size(), 20'000, context, fd.get()));
+    });
+    // Whatever stands there now heals damage, and is one of both packs.
+    Buffer left = read_file(path_);
+    left[40'000] ^= std::byte{4};
+    write_file(path_, left);
+    ASSERT_OK(repair_pack(path_, {}));
+    const Buffer healed = read_file(path_);
+    EXPECT_TRUE(healed == whole_ || healed == appended) << n;
+    ++(healed == whole_ ? old_ones : new_ones);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
+  }
+  EXPECT_GT(old_ones, 3u);
+  EXPECT_GE(new_ones, 1u);
 }
 
 }  // namespace

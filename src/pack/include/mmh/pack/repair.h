@@ -22,6 +22,15 @@ Result<ParityHead> write_pack_parity(const RandomAccessSource& pack, std::uint32
 Result<ParityHead> replace_pack_parity(const RandomAccessSource& pack, std::uint64_t file_size, std::uint32_t loss_ppm,
                                        const ParityContext& context, int fd);
 
+/// Puts `generation`, what an append wrote to stand at the end of `pack`, behind it, and then parity of both, in place
+/// of the section that stands there; `pack` is the first bytes of a file of `file_size`. First that section is written
+/// anew behind the place of all that comes: killed at any point, the file is the old pack with parity that is whole, or
+/// the new one. Neither source may read what is overwritten. Gives the bytes of the new section and footer. Errors: as
+/// write_pack_parity(); the file is then the old pack, where that can still be written.
+Result<std::uint64_t> append_with_parity(const RandomAccessSource& pack, const RandomAccessSource& generation,
+                                         std::uint64_t file_size, std::uint32_t loss_ppm, const ParityContext& context,
+                                         int fd);
+
 /// The section that ends a file, where its last head and the footer behind it are whole. Costs two reads.
 std::optional<ParityHead> pack_parity(const RandomAccessSource& source);
 
