@@ -257,7 +257,7 @@ class DefaultPlanner final : public Planner {
     plan.options.phase = guess->phase;
     plan.children.resize(plan.options.width);
     // The top of the mantissa of fp16 shares its byte.
-    plan.children.back() = weights_plan(guess->type == ElementType::fp16 ? 8 : 1, effort);
+    plan.children.back() = weights_plan(guess->type == ElementType::fp16 ? 8 : 1);
     return plan_planes(raw, sample, std::move(plan), effort, weighed);
   }
 
@@ -265,7 +265,7 @@ class DefaultPlanner final : public Planner {
   std::optional<Plan> plan_bytes(ByteView raw, const Sample& sample, const Effort& effort, bool has_lzma,
                                  const Weighed& weighed) const {
     PlaneTrial trial;
-    const Plan special = weights_plan(0, effort);
+    const Plan special = weights_plan(0);
     for_each_piece(raw, sample, effort, [&](ByteView piece) { try_plane(piece, special, effort, trial); });
     if (has_matches(sample.bytes) && trial.zstd[1] < trial.entropy) return std::nullopt;
     Choice choice = best_of(trial, special, raw.size(), effort);
@@ -287,7 +287,7 @@ class DefaultPlanner final : public Planner {
     plan.codec = CodecId::fields;
     for (std::size_t i = 0; i < fields.size(); ++i) {
       plan.options.fields[i] = fields[i].size;
-      plan.children.push_back(fields[i].is_half ? halves_plan(effort) : weights_plan(0, effort));
+      plan.children.push_back(fields[i].is_half ? halves_plan() : weights_plan(0));
     }
     // Where nothing repeats, nothing else finds more.
     if (!has_matches(raw)) return plan;
@@ -301,21 +301,21 @@ class DefaultPlanner final : public Planner {
   }
 
   // Scales of fp16.
-  static Plan halves_plan(const Effort& effort) {
+  static Plan halves_plan() {
     Plan plan;
     plan.codec = CodecId::planes;
     plan.options.width = 2;
     plan.options.rotate = 1;
-    plan.children = {weights_plan(0, effort), weights_plan(8, effort)};
+    plan.children = {weights_plan(0), weights_plan(8)};
     return plan;
   }
 
   // Symbols of weights: by stretch, row and column.
-  static Plan weights_plan(unsigned scale_step, const Effort& effort) {
+  static Plan weights_plan(unsigned scale_step) {
     Plan plan;
     plan.codec = CodecId::scaled;
     plan.options.scale_step = scale_step;
-    plan.options.level = effort.zstd < kPatientZstd ? kLevelDefault : kLevelMax;
+    plan.options.level = kLevelDefault;
     Plan rans;
     rans.codec = CodecId::rans;
     if (scale_step != 0) plan.children = {{}, rans};
@@ -384,7 +384,7 @@ class DefaultPlanner final : public Planner {
   // What codes a plane of `plane_size` bytes best: `special` (if it is stored: rans), zstd, or nothing.
   Choice best_of(const PlaneTrial& trial, const Plan& special, std::size_t plane_size, const Effort& effort) const {
     // What saves less is stored, which costs no time.
-    Choice best{trial.raw - trial.raw / 128, {}};
+    Choice best{trial.raw - trial.raw / (effort.zstd < kPatientZstd ? 128 : 4096), {}};
     if (trial.entropy < best.size) {
       best = {trial.entropy, special};
       if (best.plan.codec == CodecId::stored) best.plan.codec = CodecId::rans;
@@ -399,13 +399,15 @@ class DefaultPlanner final : public Planner {
 
   void try_plane(ByteView plane, const Plan& special, const Effort& effort, PlaneTrial& trial) const {
     trial.raw += plane.size();
-    if (looks_incompressible(plane)) {
-      for (std::size_t* const size : {&trial.entropy, &trial.zstd[0], &trial.zstd[1]}) *size += plane.size();
-      return;
-    }
+    const bool patient = effort.zstd >= kPatientZstd;
     Plan rans;
     rans.codec = CodecId::rans;
-    const bool patient = effort.zstd >= kPatientZstd;
+    if (looks_incompressible(plane)) {
+      // Samples may miss stretches that are not noise.
+      trial.entropy += patient ? size_of(rans, plane) : plane.size();
+      for (std::size_t& size : trial.zstd) size += plane.size();
+      return;
+    }
     trial.entropy += size_of(patient && special.codec != CodecId::stored ? special : rans, plane);
     // zstd has something to find where bytes repeat.
     const bool matches = has_matches(plane);
