@@ -486,7 +486,8 @@ class Examination {
           .overwrite = goal_.target.empty() || goal_.replace ? tree::Overwrite::always : tree::Overwrite::never,
           .permissions = true,
           .owners = ::geteuid() == 0,
-          .numeric_owners = true};
+          .numeric_owners = true,
+          .sync = true};
       MMH_LET(restorer_, tree::Restorer::open(sys_, options, problems_));
     }
     auto entry = entry_for(finding.file);

@@ -508,6 +508,9 @@ Result<> RestorerImpl::dress_file(const Entry& entry, int fd) {
              [&](const char* name, ByteView value) { return sys_.fsetxattr(fd, name, value); });
   const timespec times[2] = {{0, UTIME_OMIT}, mtime_of(entry)};
   if (const int error = sys_.futimens(fd, times)) report(entry.path, error, "cannot set its modification time");
+  if (options_.sync) {
+    if (const int error = sys_.fsync(fd)) return fail_at(entry.path, error, "cannot sync");
+  }
   return {};
 }
 

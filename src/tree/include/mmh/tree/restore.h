@@ -26,6 +26,7 @@ struct RestoreOptions {
   bool numeric_owners = false;
   bool devices = false;  ///< Make device nodes and FIFOs; otherwise they are reported and left out.
   bool xattrs = true;    ///< Keep extended attributes; what the file system refuses goes to the problem sink.
+  bool sync = false;     ///< Bring the content of each file to the disk before it gets its final name.
 };
 
 /// A regular file being restored; nothing is under its final name before commit(). Destroyed uncommitted, it vanishes.
