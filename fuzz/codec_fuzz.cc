@@ -60,6 +60,16 @@ void round_trip(const codec::Codec& codec, ByteView in) {
                                        : codec::Branch::none;
   options.delta_distance = flags >> 5;
   options.rotate = flags >> 5;
+  options.token = {.kind = static_cast<codec::Field::Kind>(options.width % 3),
+                   .width = flags,
+                   .terminator = static_cast<std::uint8_t>(flags)};
+  auto layout = std::make_shared<codec::RecordLayout>();
+  layout->head_size = flags & 7;
+  layout->schemas.push_back({.signature = {}, .fields = {options.token, {.stream = 1}}});
+  if ((flags & 8) != 0) layout->schemas[0].signature = {static_cast<std::byte>(options.width)};
+  if ((flags & 16) != 0) layout->schemas.push_back({.signature = {}, .fields = {options.token}});
+  options.layout = layout;
+  if (codec.id() == codec::CodecId::tokens) options.width = 1U << flags % 3;
   const Result<codec::Encoded> encoded = codec.encode(in, options);
   if (!encoded) {
     MMH_CHECK(encoded.error().code == Errc::usage);

@@ -33,6 +33,8 @@ const codec::Registry& builtin_registry() {
       &xor_delta_codec(),
       &scaled_codec(),
       &fields_codec(),
+      &records_codec(),
+      &tokens_codec(),
   });
   return registry;
 }

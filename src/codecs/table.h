@@ -25,5 +25,7 @@ const codec::Codec& zigzag_codec();
 const codec::Codec& xor_delta_codec();
 const codec::Codec& scaled_codec();
 const codec::Codec& fields_codec();
+const codec::Codec& records_codec();
+const codec::Codec& tokens_codec();
 
 }  // namespace mmh::codecs

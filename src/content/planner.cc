@@ -11,6 +11,7 @@
 #include "floats.h"
 #include "front.h"
 #include "mmh/base/check.h"
+#include "records.h"
 #include "statistics.h"
 
 namespace mmh::content {
@@ -50,6 +51,9 @@ constexpr std::array<Effort, kLevelMax + 1> kEfforts = {{
 // A multiple of every width of an element but those of records, so that each piece of a sample begins as the block
 // does.
 constexpr std::size_t kPieceUnit = 48;
+
+// The level of zstd from which on looking for records does not take most of the time.
+constexpr int kRecordsZstd = 5;
 
 // The level of zstd from which on it is tried on the planes of floats, too.
 constexpr int kPatientZstd = 16;
@@ -201,8 +205,10 @@ class DefaultPlanner final : public Planner {
     const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
     if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
     const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
-    if (is_text(type.content))
-      return has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size());
+    if (is_text(type.content)) {
+      return or_records(has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size()), raw, type,
+                        effort, has_lzma, weighed);
+    }
     if (type.content == compressed || looks_incompressible(raw)) return plan_incompressible(raw, effort, weighed);
 
     const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
@@ -216,7 +222,28 @@ class DefaultPlanner final : public Planner {
       }
     }
     const Front front = choose_front(sample, type, effort, weighed);
-    return choose_back(sample, front, effort, has_lzma, weighed);
+    return or_records(choose_back(sample, front, effort, has_lzma, weighed), raw, type, effort, has_lzma, weighed);
+  }
+
+  // `plan`, or one for a pattern or for records where that does better.
+  Plan or_records(Plan plan, ByteView raw, const ContentType& type, const Effort& effort, bool has_lzma,
+                  const Weighed& weighed) const {
+    const auto zstd = [&](std::size_t size) { return zstd_plan(effort.zstd, size); };
+    if (auto pattern = plan_pattern(registry_, raw, zstd)) {
+      const std::size_t size = size_of(*pattern, raw);
+      weighed.add(*pattern, size, raw.size());
+      if (size < size_of(plan, raw)) return *std::move(pattern);
+    }
+    if (effort.zstd < kRecordsZstd) return plan;
+    RecordsEffort records{.backs = {}, .gain_min = effort.gain_min, .proof_size = kMiB / 2};
+    records.backs.emplace_back([](std::size_t size) { return zstd_plan(1, size); });
+    if (effort.zstd > 1) {
+      records.backs.emplace_back([level = effort.zstd](std::size_t size) { return zstd_plan(level, size); });
+    }
+    if (has_lzma) records.backs.emplace_back([&](std::size_t size) { return lzma_plan(effort, 3, 0, size); });
+    records.weighed = [&](const Plan& made, std::size_t size, std::size_t of) { weighed.add(made, size, of); };
+    if (auto better = plan_records(registry_, raw, type, plan, records)) return *std::move(better);
+    return plan;
   }
 
   // Bytes that `plan` makes of `sample`.

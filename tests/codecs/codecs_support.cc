@@ -13,6 +13,7 @@ namespace {
 using codec::Branch;
 using codec::CodecId;
 using codec::EncodeOptions;
+using codec::Field;
 
 std::vector<Variant> make_variants() {
   std::vector<Variant> all;
@@ -72,6 +73,29 @@ std::vector<Variant> make_variants() {
     all.push_back({"xor_delta_" + std::to_string(width), CodecId::xor_delta, EncodeOptions{.width = width}});
   }
   all.push_back({"pattern", CodecId::pattern, {}});
+  const Field text{.kind = Field::Kind::terminated, .terminator = ' '};
+  const Field line{.kind = Field::Kind::terminated, .terminator = '\n', .stream = 1};
+  const Field string{.kind = Field::Kind::prefixed, .stream = 2};
+  all.push_back({"records_none", CodecId::records, {}});
+  all.push_back(
+      {"records_fixed", CodecId::records, {.layout = layout_of({{{.width = 4}, {.width = 20, .stream = 1}}})}});
+  all.push_back({"records_fixed_behind_a_head",
+                 CodecId::records,
+                 {.layout = layout_of({{{.width = 1}, {.width = 2, .stream = 3}, {.width = 8, .stream = 1}}}, 5)}});
+  all.push_back({"records_in_one_stream", CodecId::records, {.layout = layout_of({{{.width = 3}, {.width = 3}}})}});
+  all.push_back({"records_lines", CodecId::records, {.layout = layout_of({{text, text, line}, {text, line}})}});
+  all.push_back({"records_words", CodecId::records, {.layout = layout_of({{text}})}});
+  all.push_back({"records_strings", CodecId::records, {.layout = layout_of({{string, {.width = 2}}})}});
+  auto marked =
+      std::make_shared<codec::RecordLayout>(*layout_of({{{.width = 6}, string}, {{.width = 9, .stream = 1}}}));
+  marked->schemas[0].signature = {std::byte{0xe8}};
+  marked->schemas[1].signature = {std::byte{0}, std::byte{0}};
+  all.push_back({"records_marked", CodecId::records, {.layout = marked}});
+  for (const unsigned width : {1u, 2u, 4u, 7u, 24u}) {
+    all.push_back({"tokens_" + std::to_string(width), CodecId::tokens, {.token = {.width = width}}});
+  }
+  all.push_back({"tokens_words", CodecId::tokens, {.token = text}});
+  all.push_back({"tokens_strings_numbers_of_four", CodecId::tokens, {.width = 4, .token = string}});
   for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 16u}) {
     all.push_back({"planes_" + std::to_string(width), CodecId::planes, EncodeOptions{.width = width}});
   }
@@ -147,6 +171,13 @@ Buffer periodic(std::size_t size) {
 const std::vector<Variant>& variants() {
   static const std::vector<Variant> all = make_variants();
   return all;
+}
+
+std::shared_ptr<const codec::RecordLayout> layout_of(std::vector<std::vector<Field>> schemas, std::size_t head_size) {
+  auto layout = std::make_shared<codec::RecordLayout>();
+  layout->head_size = head_size;
+  for (std::vector<Field>& fields : schemas) layout->schemas.push_back({.signature = {}, .fields = std::move(fields)});
+  return layout;
 }
 
 const codec::Codec& codec_of(const Variant& variant) {

@@ -15,6 +15,10 @@ struct Variant {
   codec::EncodeOptions options;
   bool slow = false;  ///< Spared some of the longest inputs.
 };
+/// A layout of schemas without signatures.
+std::shared_ptr<const codec::RecordLayout> layout_of(std::vector<std::vector<codec::Field>> schemas,
+                                                     std::size_t head_size = 0);
+
 /// At least one for each codec of the table.
 const std::vector<Variant>& variants();
 const codec::Codec& codec_of(const Variant& variant);

@@ -244,7 +244,8 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
                          testing::Pair(19, "branch_arm64"), testing::Pair(20, "rans"), testing::Pair(21, "planes"),
                          testing::Pair(22, "pattern"), testing::Pair(23, "run_length"), testing::Pair(24, "palette"),
                          testing::Pair(25, "bit_pack"), testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"),
-                         testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled"), testing::Pair(30, "fields")));
+                         testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled"), testing::Pair(30, "fields"),
+                         testing::Pair(32, "records"), testing::Pair(33, "tokens")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -309,6 +310,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"bit_planes_width", codec::CodecId::bit_planes, {.width = 3}},
         BadOptions{"zigzag_width", codec::CodecId::zigzag, {.width = 0}},
         BadOptions{"xor_delta_width", codec::CodecId::xor_delta, {.width = 16}},
+        BadOptions{"records_without_fields", codec::CodecId::records, {.layout = layout_of({{}})}},
+        BadOptions{"records_field_of_no_bytes", codec::CodecId::records, {.layout = layout_of({{{.width = 0}}})}},
+        BadOptions{"records_field_too_wide", codec::CodecId::records, {.layout = layout_of({{{.width = 65537}}})}},
+        BadOptions{"records_stream_high", codec::CodecId::records, {.layout = layout_of({{{.stream = 29}}})}},
+        BadOptions{"tokens_of_no_bytes", codec::CodecId::tokens, {.token = {.width = 0}}},
+        BadOptions{"tokens_numbers_of_three", codec::CodecId::tokens, {.width = 3}},
         BadOptions{"planes_width_low", codec::CodecId::planes, {.width = 1}},
         BadOptions{"planes_width_high", codec::CodecId::planes, {.width = 17}},
         BadOptions{"planes_rotation_high", codec::CodecId::planes, {.width = 2, .rotate = 16}},

@@ -39,6 +39,8 @@ enum class CodecId : std::uint32_t {
   xor_delta = 28,
   scaled = 29,
   fields = 30,
+  records = 32,
+  tokens = 33,
 };
 
 /// Bytes that many frames share, named by the number of the block that holds them.
@@ -51,6 +53,31 @@ struct Dictionary {
 enum class Branch : std::uint8_t { none, x86, arm64 };
 
 inline constexpr std::size_t kFieldsMax = 8;  ///< Most fields of a record.
+
+/// A stretch of bytes that tells where it ends.
+struct Field {
+  enum class Kind : std::uint8_t {
+    fixed,       ///< `width` bytes.
+    prefixed,    ///< One byte that says how many more there are, and those.
+    terminated,  ///< Up to and with the first byte that equals `terminator`.
+  };
+  Kind kind = Kind::fixed;
+  std::uint32_t width = 1;
+  std::uint8_t terminator = '\n';
+  std::uint32_t stream = 0;  ///< records: the stream that takes it, counted behind the three that are always there.
+};
+
+/// Fields that follow each other. Records of one schema begin alike, or anywhere.
+struct RecordSchema {
+  Buffer signature = {};  ///< What a record begins with; only the encoder looks at it.
+  std::vector<Field> fields = {};
+};
+
+/// What records consist of: the layout that the planner gives to the codec records.
+struct RecordLayout {
+  std::size_t head_size = 0;  ///< Bytes before the first record.
+  std::vector<RecordSchema> schemas = {};
+};
 
 /// What the planner asks of an encoder. Each codec's spec.md says which fields it reads and their ranges; the others
 /// are ignored.
@@ -77,6 +104,8 @@ struct EncodeOptions {
   /// for text. Requires: lc + lp <= 4.
   int lc = -1, lp = -1, pb = -1;
   std::shared_ptr<const Dictionary> dictionary = nullptr;  ///< zstd only.
+  std::shared_ptr<const RecordLayout> layout = nullptr;    ///< records: what to look for; null: nothing.
+  Field token = {};                                        ///< tokens: what one is; its stream is ignored.
   /// LZMA, which may take seconds for a block: set while it runs, it ends with `cancelled`. May be null.
   const CancelFlag* cancel = nullptr;
 };

@@ -1,0 +1,24 @@
+#pragma once
+// What records consist of, found by statistics. Integer arithmetic throughout: the same data give the same layouts.
+
+#include <optional>
+#include <vector>
+
+#include "mmh/codec/codec.h"
+
+namespace mmh::content {
+
+/// Widths in bytes (2..4096) of which the data may be records, best first; none where nothing comes back.
+std::vector<std::size_t> record_widths(ByteView data);
+
+/// How records of one width are best cut into at most `fields_max` fields; nothing where one field is as good. The
+/// layout may let records begin up to 7 bytes late. Requires: data begins with a record.
+std::optional<codec::RecordLayout> layout_of_fixed(ByteView data, std::size_t width, std::size_t fields_max);
+
+/// Layouts of records of several lengths, which say their length at a fixed place, or which begin alike.
+std::vector<codec::RecordLayout> layouts_of_tagged(ByteView data);
+
+/// Layouts of fields of text, each of which ends with `terminator`.
+std::vector<codec::RecordLayout> layouts_of_text(ByteView data, std::uint8_t terminator);
+
+}  // namespace mmh::content

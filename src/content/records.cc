@@ -1,0 +1,276 @@
+#include "records.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <numeric>
+#include <string>
+
+#include "front.h"
+#include "mmh/base/check.h"
+#include "record_layout.h"
+#include "statistics.h"
+
+namespace mmh::content {
+namespace {
+
+using codec::CodecId;
+using codec::Field;
+using codec::Plan;
+using codec::RecordLayout;
+
+constexpr std::size_t kTransposeMax = 64;
+constexpr std::size_t kFirstField = 3;  // the streams of records before those of its fields
+
+constexpr std::size_t kNodesEnough = codec::kNodesMax - 2;
+
+// A plan, and what it makes of the sample.
+struct Choice {
+  Plan plan;
+  std::size_t size = 0;
+};
+
+std::size_t nodes_of(const Plan& plan) {
+  std::size_t nodes = plan.codec == CodecId::stored ? 0 : 1;
+  for (const Plan& child : plan.children) nodes += nodes_of(child);
+  return nodes;
+}
+
+// Looks into records, and into the fields of records, as long as that pays.
+class Search {
+ public:
+  Search(const codec::Registry& registry, const RecordsEffort& effort, std::size_t raw_size, bool quick)
+      : registry_(registry), effort_(effort), raw_size_(raw_size), quick_(quick) {}
+
+  // Records of one width, from the front of the view on.
+  Choice fixed(ByteView view, std::size_t width, int depth) const {
+    Choice best = back(view);
+    if (view.size() < 4 * width) return best;
+    if (const auto front = best_front(view, width)) {
+      const Buffer coded = run(*front, view);
+      Choice behind = back(coded);
+      take_if_smaller(best, {plan_of(*front, std::move(behind.plan)), behind.size + kNodeSize * front->size()});
+    }
+    if (width >= 2)
+      take_if_smaller(best, tokens(view, {.kind = Field::Kind::fixed, .width = static_cast<std::uint32_t>(width)}));
+    if (depth > 0 && width > 1) {
+      for (const std::size_t fields_max : {24U, 14U, 8U}) {
+        const auto layout = layout_of_fixed(view, width, fields_max);
+        if (!layout) break;
+        Choice split = this->split(view, *layout, depth - 1);
+        if (nodes_of(split.plan) > kNodesEnough) continue;
+        take_if_smaller(best, std::move(split));
+        break;
+      }
+    }
+    return best;
+  }
+
+  // Fields that end themselves.
+  Choice ragged(ByteView view, const Field& field, int depth) const {
+    Choice best = back(view);
+    if (view.size() < kLeast) return best;
+    take_if_smaller(best, tokens(view, field));
+    if (depth > 0 && field.kind == Field::Kind::terminated) {
+      for (const RecordLayout& layout : layouts_of_text(view, field.terminator)) {
+        take_if_smaller(best, split(view, layout, depth - 1));
+      }
+    }
+    return best;
+  }
+
+  // The fields of a layout, each with what suits it.
+  Choice split(ByteView view, const RecordLayout& layout, int depth) const {
+    Plan plan{.codec = CodecId::records};
+    plan.options.layout = std::make_shared<const RecordLayout>(layout);
+    const auto encoded = registry_.find(CodecId::records)->encode(view, plan.options);
+    if (!encoded) return {.plan = {}, .size = view.size()};
+    std::vector<Field> fields(codec::kCodecStreamsMax);
+    for (const codec::RecordSchema& schema : layout.schemas) {
+      for (const Field& field : schema.fields) fields[kFirstField + field.stream] = field;
+    }
+    std::size_t size = encoded->parameters.size() + kNodeSize;
+    for (std::size_t s = 0; s < encoded->streams.size(); ++s) {
+      const Buffer& stream = encoded->streams[s];
+      Choice child = s < kFirstField                        ? back(stream)
+                     : fields[s].kind == Field::Kind::fixed ? fixed(stream, fields[s].width, depth)
+                                                            : ragged(stream, fields[s], depth);
+      size += child.size;
+      plan.children.push_back(std::move(child.plan));
+    }
+    return {.plan = std::move(plan), .size = size};
+  }
+
+ private:
+  static constexpr std::size_t kNodeSize = 6;  // bytes in a frame, about
+  static constexpr std::size_t kLeast = 256;
+
+  static void take_if_smaller(Choice& best, Choice other) {
+    if (other.size < best.size) best = std::move(other);
+  }
+
+  std::size_t size_of(const Plan& plan, ByteView view) const {
+    const auto frame = codec::encode_frame(registry_, plan, view);
+    return frame ? frame->size() : view.size();
+  }
+
+  // The best of the general codecs, of an entropy coder, and of none.
+  Choice back(ByteView view) const {
+    Choice best{.plan = {}, .size = view.size() - view.size() / 128};
+    if (view.size() < 16) return best;
+    Plan rans{.codec = CodecId::rans};
+    const auto consider = [&](const Plan& trial, Plan plan, unsigned gain_min) {
+      const std::size_t size = size_of(trial, view);
+      if (size + best.size * gain_min / 1000 < best.size) best = {.plan = std::move(plan), .size = size};
+    };
+    consider(rans, rans, 0);
+    for (const BackOf& of : effort_.backs) {
+      consider(of(view.size()), of(raw_size_), effort_.gain_min);
+      if (quick_) break;
+    }
+    return best;
+  }
+
+  Buffer run(const Front& front, ByteView view) const { return planes_of(registry_, front, view).coded; }
+
+  // Of differences and byte planes, what leaves the least entropy.
+  std::optional<Front> best_front(ByteView view, std::size_t width) const {
+    std::vector<Front> fronts;
+    const auto stage = [](CodecId id, std::size_t stage_width, bool integers) {
+      Stage made{.codec = id, .options = {}};
+      made.options.width = static_cast<unsigned>(stage_width);
+      made.options.integers = integers;
+      return made;
+    };
+    const bool has_planes = width >= 2 && width <= kTransposeMax;
+    const auto add = [&](Front front) {
+      if (has_planes) front.push_back(stage(CodecId::transpose, width, false));
+      if (!front.empty()) fronts.push_back(std::move(front));
+    };
+    add({});
+    add({stage(CodecId::delta, width, false)});
+    if (width == 2 || width == 4 || width == 8) add({stage(CodecId::delta, width, true)});
+    auto best =
+        most_promising(registry_, std::move(fronts), Sample{.bytes = copy_of(view), .piece_size = view.size()}, 1);
+    if (best.empty()) return std::nullopt;
+    return std::move(best[0]);
+  }
+
+  Choice tokens(ByteView view, Field field) const {
+    Plan plan{.codec = CodecId::tokens};
+    plan.options.token = field;
+    const codec::Codec* const codec = registry_.find(CodecId::tokens);
+    auto encoded = codec->encode(view, plan.options);
+    if (!encoded || encoded->streams[1].empty()) return {.plan = {}, .size = view.size()};
+    // A block has more tokens than a sample, and their numbers must not outgrow the plan for them.
+    constexpr std::size_t kFew = 64;
+    if (plan.options.width == 1 && encoded->streams[0].size() > kFew * view.size() / encoded->streams[1].size()) {
+      plan.options.width = 2;
+      encoded = codec->encode(view, plan.options);
+      if (!encoded || encoded->streams[1].empty()) return {.plan = {}, .size = view.size()};
+    }
+    const auto signature = codec->signature(encoded->parameters);
+    MMH_CHECK(signature.has_value());
+    Choice dictionary = back(encoded->streams[0]);
+    Choice numbers = fixed(encoded->streams[1], signature->coded[1].width, 0);
+    plan.children = {std::move(dictionary.plan), std::move(numbers.plan)};
+    return {.plan = std::move(plan), .size = dictionary.size + numbers.size + 2 * kNodeSize};
+  }
+
+  const codec::Registry& registry_;
+  const RecordsEffort& effort_;
+  const std::size_t raw_size_;
+  const bool quick_;
+};
+
+bool is_lines(ContentClass content) {
+  return content == ContentClass::log || content == ContentClass::json || content == ContentClass::text ||
+         content == ContentClass::markup || content == ContentClass::source;
+}
+
+// The middle of a block: whole units, the first as far from its beginning as many of them.
+ByteView stretch(ByteView raw, std::size_t size, std::size_t unit) {
+  size = std::min(size, raw.size()) / unit * unit;
+  return raw.subspan((raw.size() - size) / 2 / unit * unit, size);
+}
+
+constexpr std::size_t kSampleSize = std::size_t{192} << 10;
+constexpr int kDepthMax = 2;
+constexpr std::size_t kLeastBlock = std::size_t{4} << 10;
+
+}  // namespace
+
+std::optional<Plan> plan_pattern(const codec::Registry& registry, ByteView raw, const BackOf& back) {
+  const codec::Codec* const pattern = registry.find(CodecId::pattern);
+  if (pattern == nullptr) return std::nullopt;
+  Plan plan{.codec = CodecId::pattern};
+  const auto encoded = pattern->encode(raw.first(std::min(raw.size(), kSampleSize)), plan.options);
+  if (!encoded || encoded->streams[0].empty()) return std::nullopt;
+  // The pattern itself may hold anything, and exceptions may come later.
+  plan.children = {back(raw.size()), back(raw.size()), back(raw.size())};
+  return plan;
+}
+
+std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, const ContentType& type,
+                                 const Plan& rival, const RecordsEffort& effort) {
+  for (const CodecId id : {CodecId::records, CodecId::tokens, CodecId::rans, CodecId::delta, CodecId::transpose}) {
+    if (registry.find(id) == nullptr) return std::nullopt;
+  }
+  const ContentClass content = type.content;
+  if (raw.size() < kLeastBlock || type.has_elements || content == ContentClass::image ||
+      content == ContentClass::audio) {
+    return std::nullopt;
+  }
+  struct Candidate {
+    std::size_t width = 0;  // of records; 0: the layout says
+    RecordLayout layout;
+  };
+  std::vector<Candidate> candidates;
+  if (is_lines(content)) {
+    for (RecordLayout& layout : layouts_of_text(stretch(raw, kSampleSize, 1), '\n'))
+      candidates.push_back({0, std::move(layout)});
+  } else {
+    const ByteView sample = stretch(raw, kSampleSize, 1);
+    for (const std::size_t width : record_widths(sample)) candidates.push_back({width, {}});
+    for (RecordLayout& layout : layouts_of_tagged(sample)) candidates.push_back({0, std::move(layout)});
+  }
+  const auto try_out = [&](const Candidate& candidate, bool quick, int depth) {
+    const Search search(registry, effort, raw.size(), quick);
+    const ByteView sample =
+        stretch(raw, quick ? kSampleSize / 2 : kSampleSize, std::max<std::size_t>(candidate.width, 1));
+    return candidate.width != 0 ? search.fixed(sample, candidate.width, depth)
+                                : search.split(sample, candidate.layout, depth);
+  };
+  // Looking at one in all ways takes as long as looking at all in passing.
+  std::size_t place = 0;
+  if (candidates.size() > 1) {
+    std::size_t least = ~std::size_t{0};
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      const std::size_t size = try_out(candidates[i], true, 1).size;
+      if (size >= least) continue;
+      least = size;
+      place = i;
+    }
+  }
+  if (candidates.empty()) return std::nullopt;
+  Choice best;
+  for (int depth = kDepthMax; depth >= 0; --depth) {
+    best = try_out(candidates[place], false, depth);
+    if (nodes_of(best.plan) <= kNodesEnough) break;
+  }
+  if (best.plan.codec == CodecId::stored) return std::nullopt;
+
+  // What matches a whole block holds, a sample does not show.
+  const ByteView proof = stretch(raw, effort.proof_size, 1);
+  const auto size_of = [&](const Plan& plan) {
+    const auto frame = codec::encode_frame(registry, plan, proof);
+    return frame ? frame->size() : proof.size();
+  };
+  const std::size_t rival_size = size_of(rival);
+  const std::size_t size = size_of(best.plan);
+  if (effort.weighed != nullptr) effort.weighed(best.plan, size, proof.size());
+  if (size + rival_size / 100 >= rival_size) return std::nullopt;
+  return std::move(best.plan);
+}
+
+}  // namespace mmh::content
