@@ -95,7 +95,7 @@ struct FileInfo {
   std::uint64_t uid = 0, gid = 0;
   std::string user, group;
   std::uint64_t size = 0;
-  std::optional<Hash> hash;  ///< Of a regular file's content.
+  std::optional<Hash> hash;  ///< Of a regular file's content; none where diff had no need to read the file.
   std::string link;          ///< Target of a symlink or hard link.
   std::uint32_t device_major = 0, device_minor = 0;
   std::vector<std::pair<std::string, std::string>> xattrs;

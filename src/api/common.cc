@@ -57,7 +57,8 @@ FileInfo to_file_info(const pack::FileRecord& record) {
   info.user = entry.user;
   info.group = entry.group;
   info.size = entry.size;
-  if (entry.type == tree::EntryType::regular) info.hash = record.hash.bytes;
+  // A comparison hashes of the files on disk only those that it has to.
+  if (entry.type == tree::EntryType::regular && record.hash != hash::Digest{}) info.hash = record.hash.bytes;
   info.link = entry.link;
   info.device_major = entry.device_major;
   info.device_minor = entry.device_minor;

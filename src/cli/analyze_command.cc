@@ -105,7 +105,7 @@ JsonObject analysis_json(const std::string& path, const Analysis& analysis) {
 
 Result<Status> run_analyze(Session& session) {
   const std::vector<std::string>& operands = session.arguments.operands();
-  if (operands.empty()) return fail(Errc::usage, "mmh analyze takes a file");
+  if (operands.empty()) return fail(Errc::usage, "name a file: mmh analyze FILE...");
   const bool svg = session.arguments.has(OptionId::svg);
   if (svg && session.reporter.json()) return fail(Errc::usage, "--svg and --json are two forms of the same; take one");
   if (svg && operands.size() > 1) return fail(Errc::usage, "--svg draws one file; name one");

@@ -102,8 +102,9 @@ Result<Status> run_damage(Session& session) {
                                    .add("removed", done.removed)
                                    .add("added", done.added));
     if (session.reporter.json()) continue;
+    const std::uint64_t bytes = std::max(done.removed, done.added);
     session.out.write(
-        fmt::format("{}: {} {} bytes at {}\n", printable(path), kind, std::max(done.removed, done.added), done.offset));
+        fmt::format("{}: {} {} {} at {}\n", printable(path), kind, bytes, bytes == 1 ? "byte" : "bytes", done.offset));
   }
   session.reporter.json_line(JsonObject("summary")
                                  .add("command", "damage")

@@ -47,6 +47,12 @@ Result<> require_data(int fd, std::string_view what) {
   return {};
 }
 
+Result<> require_file(std::string_view path) {
+  if (path == "-")
+    return fail(Errc::usage, "a stream cannot be changed in place; name a file (./- where it is called so)");
+  return {};
+}
+
 bool has_data(int fd) {
   struct stat info{};
   return ::fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode) || S_ISREG(info.st_mode));

@@ -30,6 +30,9 @@ Result<> require_data(int fd, std::string_view what);
 /// Whether `fd` is something to read data from: a pipe, a socket or a file; not a terminal, /dev/null or closed.
 bool has_data(int fd);
 
+/// Errors: usage, when `path` is "-": what is changed in place must be a file.
+Result<> require_file(std::string_view path);
+
 /// The non-empty lines (or zero-terminated items) of a file; "-" is standard input. Errors: as InputFile, and limit.
 Result<std::vector<std::string>> read_path_list(const std::string& path, bool null_terminated, int standard_input);
 

@@ -144,6 +144,7 @@ Result<Status> run_append(Session& session) {
   const auto& operands = session.arguments.operands();
   if (operands.empty()) return fail(Errc::usage, "name a pack and what to add: mmh append PACK PATH...");
   const std::string& pack = operands.front();
+  MMH_TRY(require_file(pack));
   MMH_LET(const std::vector<std::string> paths, named_paths(session, 1));
   if (paths.empty()) return fail(Errc::usage, fmt::format("name what to add to '{}'", printable(pack)));
   MMH_LET(const Sources sources, resolve_sources(session.arguments.text(OptionId::directory).value_or("."), paths));

@@ -99,6 +99,7 @@ Result<Status> run_protect(Session& session) {
   MMH_LET(const Sources sources, protection_sources(arguments.text(OptionId::directory), paths));
   std::string output;
   if (const auto named = arguments.text(OptionId::output)) {
+    if (*named == "-") return fail(Errc::usage, "a protection lies beside its files; -o takes no standard output");
     output = *named;
   } else {
     MMH_LET(output, default_protection(sources));
@@ -125,6 +126,8 @@ Result<Status> run_protect(Session& session) {
   part(summary.moved, "moved");
   part(summary.dropped, "dropped");
   part(summary.missing, "missing");
+  // Another share, or a protection that had to be written again.
+  if (parts.empty()) parts.emplace_back(summary.encoded_bytes > 0 ? "parity made anew" : "written anew");
   std::string line =
       fmt::format("{}: {}, {}, parity {}", printable(output), format_count(summary.files, "file", "files"),
                   format_size(summary.bytes), format_size(summary.protection_bytes));
@@ -180,8 +183,10 @@ Result<Status> verify_protected(Session& session, const std::string& path) {
   if (summary.changed > 0) line += fmt::format("{} changed or moved, ", format_count(summary.changed));
   line += fmt::format("{} in {} checked, {}", format_size(summary.bytes), format_count(summary.files, "file", "files"),
                       format_speed(summary.bytes, seconds));
-  if (harm) {
+  if (harm && summary.hopeless < summary.damaged + (summary.protection_damaged ? 1U : 0U)) {
     line += fmt::format("; run mmh repair {}", printable(path));
+  } else if (harm) {
+    line += "; mmh repair --from DIR takes good bytes from another place";
   } else if (summary.changed > 0) {
     line += "; protect them again, or take the changes back with mmh repair --undo";
   }

@@ -37,8 +37,10 @@ void report_damage(Session& session, const std::string& name, const VerifySummar
   }
   if (session.reporter.json()) return;
   for (const DamagedRange& range : summary.damage) {
-    session.out.write(fmt::format("{}: bytes {} to {}: {}\n", printable(name), range.offset,
-                                  range.offset + range.length, range.what));
+    // What is lost together with the index has no known place.
+    const std::string place =
+        range.length == 0 ? "" : fmt::format("bytes {} to {}: ", range.offset, range.offset + range.length);
+    session.out.write(fmt::format("{}: {}{}\n", printable(name), place, range.what));
   }
   if (summary.damage_count > summary.damage.size()) {
     session.out.write(fmt::format("{}: and {} more\n", printable(name),
@@ -50,8 +52,9 @@ void report_damage(Session& session, const std::string& name, const VerifySummar
   }
   if (summary.files_damaged_count > summary.files_damaged.size()) {
     const std::uint64_t more = summary.files_damaged_count - summary.files_damaged.size();
-    session.out.write(
-        fmt::format("{}: and {} more\n", printable(name), format_count(more, "damaged file", "damaged files")));
+    const std::string count = format_count(more, "damaged file", "damaged files");
+    session.out.write(summary.files_damaged.empty() ? fmt::format("{}: {}\n", printable(name), count)
+                                                    : fmt::format("{}: and {} more\n", printable(name), count));
   }
 }
 

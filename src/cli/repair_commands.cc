@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "commands.h"
+#include "input.h"
 #include "mmh/protect.h"
 #include "protect_command.h"
 #include "text.h"
@@ -38,6 +39,7 @@ std::string repair_line(const Session& session, const std::string& path, const s
 
 Result<Status> repair_one(Session& session, const std::string& path) {
   const Arguments& arguments = session.arguments;
+  MMH_TRY(require_file(path));
   if (is_protection(path)) return repair_protected(session, path);
   if (arguments.has(OptionId::directory) || arguments.has(OptionId::undo)) {
     return fail(Errc::usage, fmt::format("-C and --undo are for protections; '{}' is none", printable(path)));
@@ -76,6 +78,7 @@ Result<Status> repair_one(Session& session, const std::string& path) {
 }
 
 Result<Status> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
+  MMH_TRY(require_file(path));
   if (is_protection(path)) {
     return fail(Errc::usage,
                 fmt::format("'{}' is a protection of files; mmh protect --parity changes it", printable(path)));

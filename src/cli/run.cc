@@ -127,7 +127,7 @@ Result<Pack> Session::open_pack(const std::string& path) const {
   }
   MMH_LET(Pack pack, std::move(opened));
   if (!pack.info().warning.empty()) {
-    reporter.warning({Errc::corrupt, fmt::format("{}: {}", printable(path), pack.info().warning)});
+    reporter.warning({Errc::corrupt, pack.info().warning});
   }
   return pack;
 }

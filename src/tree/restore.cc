@@ -661,7 +661,7 @@ Result<bool> RestorerImpl::make(const Entry& entry) {
                        entry.type == EntryType::block_device;
   if (is_node && !options_.devices) {
     return fail(Errc::unsupported,
-                display_path(entry.path) + ": is a device or FIFO; left out, since those are made only on request");
+                display_path(entry.path) + ": is a device or FIFO; left out, unless --devices asks for it");
   }
   MMH_LET(const Place where, place(entry));
   const int parent = where.parent->get();
