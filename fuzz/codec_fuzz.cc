@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "mmh/base/check.h"
@@ -22,6 +23,28 @@ unsigned take_byte(ByteView& in) {
   const auto value = std::to_integer<unsigned>(in[0]);
   in = in.subspan(1);
   return value;
+}
+
+// A base of 64 KiB.
+codec::DecodeContext context_with_base() {
+  codec::DecodeContext context;
+  context.base = [](std::uint64_t offset, Bytes out) -> Result<> {
+    if (offset + out.size() > 65536) return fail(Errc::corrupt, "outside the base");
+    for (std::byte& byte : out) byte = static_cast<std::byte>(offset++ * 31 >> 3);
+    return {};
+  };
+  return context;
+}
+
+// Its front, or for copies the block itself.
+std::shared_ptr<const codec::BaseReference> base_for(const codec::Codec& codec, ByteView raw) {
+  codec::BaseReference base;
+  if (!raw.empty()) base.ranges.push_back({0, raw.size()});
+  base.bytes.resize(raw.size());
+  if (codec.id() != codec::CodecId::base_copy && raw.size() <= 65536) {
+    MMH_CHECK(context_with_base().base(0, base.bytes).has_value());
+  }
+  return std::make_shared<const codec::BaseReference>(std::move(base));
 }
 
 void decode(const codec::Codec& codec, ByteView in) {
@@ -44,7 +67,7 @@ void decode(const codec::Codec& codec, ByteView in) {
     in = in.subspan(streams.back().size());
   }
   streams.push_back(in);
-  static_cast<void>(codec.decode(parameters, streams, raw, {}).has_value());
+  static_cast<void>(codec.decode(parameters, streams, raw, context_with_base()).has_value());
 }
 
 void round_trip(const codec::Codec& codec, ByteView in) {
@@ -70,6 +93,12 @@ void round_trip(const codec::Codec& codec, ByteView in) {
   if ((flags & 16) != 0) layout->schemas.push_back({.signature = {}, .fields = {options.token}});
   options.layout = layout;
   if (codec.id() == codec::CodecId::tokens) options.width = 1U << flags % 3;
+  if (codec.needs_base()) {
+    options.window_log = 20;
+    options.mantissa = flags & 31;
+    options.relative_change = (flags & 32) != 0;
+    options.base = base_for(codec, in);
+  }
   const Result<codec::Encoded> encoded = codec.encode(in, options);
   if (!encoded) {
     MMH_CHECK(encoded.error().code == Errc::usage);
@@ -78,7 +107,14 @@ void round_trip(const codec::Codec& codec, ByteView in) {
   Buffer back(in.size());
   const std::vector<ByteView> streams(encoded->streams.begin(), encoded->streams.end());
   MMH_CHECK(codec.signature(encoded->parameters)->stream_count == streams.size());
-  MMH_CHECK(codec.decode(encoded->parameters, streams, back, {}).has_value());
+  codec::DecodeContext context = context_with_base();
+  if (codec.id() == codec::CodecId::base_copy) {
+    context.base = [in](std::uint64_t offset, Bytes out) -> Result<> {
+      std::ranges::copy(in.subspan(offset, out.size()), out.begin());
+      return {};
+    };
+  }
+  MMH_CHECK(codec.decode(encoded->parameters, streams, back, context).has_value());
   MMH_CHECK(std::ranges::equal(back, in));
 }
 

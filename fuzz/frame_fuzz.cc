@@ -20,6 +20,11 @@ const codec::DecodeContext& context() {
             codec::Dictionary{.block = 1, .bytes = copy_of(as_bytes("a dictionary of raw content for the fuzzer"))});
         if (block != only->block) return fail(Errc::corrupt, "no such dictionary");
         return only;
+      },
+      .base = [](std::uint64_t offset, Bytes out) -> Result<> {
+        if (offset + out.size() > 65536) return fail(Errc::corrupt, "outside the base");
+        for (std::byte& byte : out) byte = static_cast<std::byte>(offset++ * 31 >> 3);
+        return {};
       }};
   return with_dictionary;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mmh/base/bytes.h"
 #include "mmh/base/cancel.h"
@@ -39,6 +40,8 @@ struct RunOptions {
   std::uint64_t memory = kMemoryDefault;  ///< Bytes the operation may use, roughly; at least kMemoryMin.
   Observer* observer = nullptr;
   const CancelFlag* cancel = nullptr;  ///< May be set from a signal handler.
+  /// Packs among which the base of a pack is looked for, before the folder that the pack is in.
+  std::vector<std::string> bases = {};
 };
 
 /// 32 bytes of BLAKE3, as `b3sum` computes it for a file's content.

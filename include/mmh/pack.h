@@ -36,6 +36,9 @@ struct PackOptions : RunOptions {
   bool force = false;            ///< Replace an existing output.
   /// How much of the pack may be lost and is made again from parity; 0: no parity. Appending keeps what the pack has.
   std::uint32_t parity_ppm = kParityDefault;
+  /// A pack against which content is coded: what it holds is not stored again, and what is like it is stored as the
+  /// change. The new pack needs it for ever after, or until rebase_pack(). New packs only.
+  std::string base;
 };
 
 /// Bytes before and after, of one content class ("text", "tensor"…).
@@ -53,6 +56,7 @@ struct PackSummary {
   std::uint64_t content_bytes = 0;    ///< Sum of their sizes.
   std::uint64_t duplicate_bytes = 0;  ///< Content found before and stored once.
   std::uint64_t hole_bytes = 0;
+  std::uint64_t base_bytes = 0;     ///< Found in the base as they are.
   std::uint64_t pack_bytes = 0;     ///< Size of the pack (after an append: of the whole).
   std::uint64_t written_bytes = 0;  ///< Bytes written by this call.
   std::uint64_t problems = 0;       ///< Warnings given: objects left out or changed while they were read.
@@ -112,6 +116,15 @@ struct ParityInfo {
   std::uint64_t sectors_without_checks = 0;
 };
 
+/// A pack that another one is coded against.
+struct BaseInfo {
+  std::string name;  ///< What its file was called.
+  Hash root{};
+  std::string path;              ///< Where it was found; empty: it was not, see `missing`.
+  std::uint64_t pack_bytes = 0;  ///< Of its file.
+  std::string missing;           ///< Why it is not to be had.
+};
+
 /// A pack's totals.
 struct PackInfo {
   std::string name;
@@ -127,7 +140,8 @@ struct PackInfo {
   std::string writer;
   std::vector<std::string> libraries;
   ParityInfo parity;
-  std::string warning;  ///< What was odd at opening; empty: nothing.
+  bool has_base = false;  ///< It cannot be read without its base: Pack::bases().
+  std::string warning;    ///< What was odd at opening; empty: nothing.
 };
 
 /// Bytes that one codec graph ("zstd", "delta+zstd") holds.
@@ -224,6 +238,9 @@ class Pack {
   /// (not a regular file), corrupt.
   Result<std::vector<ProgramTotals>> programs(std::optional<std::string_view> path = std::nullopt) const;
 
+  /// The base, its base and so on, as far as they are found; empty: the pack stands alone.
+  std::vector<BaseInfo> bases() const;
+
   /// The entry at a path; nothing when there is none.
   Result<std::optional<FileInfo>> find(std::string_view path) const;
   /// Visits the entry at `prefix` and all below it, in order ("" for all). The visitor returns false to stop.
@@ -278,6 +295,21 @@ struct RepairSummary {
 /// only damaged bytes are written: killed at any point, the file is no worse. Errors: corrupt (beyond parity: the
 /// message says how much), not_found (no parity), and those of files.
 Result<RepairSummary> repair_pack(const std::string& pack, const RepairOptions& options);
+
+struct RebaseOptions : RunOptions {
+  std::string output;  ///< Write the new pack here and leave the original as it is; empty: in place.
+  bool force = false;  ///< Replace an existing output.
+};
+
+struct RebaseSummary {
+  std::uint64_t blocks = 0;  ///< Made anew; 0: the pack needed no base.
+  std::uint64_t pack_bytes_before = 0;
+  std::uint64_t pack_bytes = 0;
+  Hash root{};  ///< As it was.
+};
+/// Makes a pack that needs no base: the same entries and content, the same root and share of parity. Other blocks stay
+/// as they are. Errors: not_found (a base is not to be had), corrupt, and those of files.
+Result<RebaseSummary> rebase_pack(const std::string& pack, const RebaseOptions& options);
 
 enum class ChangeKind : std::uint8_t { added, removed, content, metadata, type };
 using ChangeVisitor = std::function<Result<>(ChangeKind, const FileInfo* before, const FileInfo* after)>;

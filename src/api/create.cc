@@ -1,12 +1,14 @@
-// Making packs and adding to them.
+// Making packs, adding to them, and making them stand alone.
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "bases.h"
 #include "convert.h"
 #include "healing.h"
 #include "mmh/base/files.h"
@@ -15,6 +17,7 @@
 #include "mmh/content/planner.h"
 #include "mmh/pack.h"
 #include "mmh/pack/packer.h"
+#include "mmh/pack/rebase.h"
 #include "mmh/tree/tar.h"
 
 namespace mmh {
@@ -47,6 +50,7 @@ PackSummary to_summary(const pack::PackerTotals& totals, const Reporter& reporte
   summary.content_bytes = totals.content_bytes;
   summary.duplicate_bytes = totals.duplicate_bytes;
   summary.hole_bytes = totals.hole_bytes;
+  summary.base_bytes = totals.base_bytes;
   summary.pack_bytes = totals.pack_bytes;
   summary.written_bytes = totals.written_bytes;
   summary.problems = reporter.problems();
@@ -98,12 +102,45 @@ Result<pack::PackerTotals> stream_with_parity(ByteSink& out, const pack::PackerO
   return totals;
 }
 
+/// Errors: usage, where the output would replace a pack that it is to be read with.
+Result<> keep_bases(const pack::Reader& base, const std::string& output) {
+  const auto replaced = real_sys().fstatat(AT_FDCWD, output.c_str(), 0);
+  if (!replaced) return {};
+  const pack::Reader* each = &base;
+  for (std::shared_ptr<const pack::Reader> held; each != nullptr; each = held.get()) {
+    const std::string& path = each->source().name();
+    const auto info = real_sys().fstatat(AT_FDCWD, path.c_str(), 0);
+    if (info && info.value.st_dev == replaced.value.st_dev && info.value.st_ino == replaced.value.st_ino) {
+      return fail(Errc::usage,
+                  fmt::format("{}: the new pack needs it as its base; write it elsewhere with -o", display_path(path)));
+    }
+    MMH_LET(held, each->base());
+  }
+  return {};
+}
+
 /// Runs `work` with the output opened, and makes the output appear when the work has succeeded.
 template <class Work>
 Result<PackSummary> write_output(const Output& output, const PackOptions& options, Work work) {
   MMH_TRY(check_pack_options(options));
   Reporter reporter(options.observer);
-  const pack::PackerOptions packer = to_packer_options(options, reporter);
+  pack::PackerOptions packer = to_packer_options(options, reporter);
+  std::shared_ptr<const pack::Reader> base;
+  if (!options.base.empty()) {
+    MMH_LET(base, open_with_bases(options.base, options).in("the base"));
+    unsigned behind = 0;
+    for (std::shared_ptr<const pack::Reader> each = base; each != nullptr; ++behind) {
+      MMH_LET(each, each->base());
+    }
+    if (behind >= pack::kBaseChainMax) {
+      return fail(Errc::limit, fmt::format("{}: {} packs stand behind it already; make it stand alone with mmh rebase, "
+                                           "or take an older base",
+                                           display_path(options.base), behind - 1));
+    }
+    if (!output.path.empty()) MMH_TRY(keep_bases(*base, output.path));
+    packer.base = base.get();
+    packer.base_name = pack::base_name_of(file_name_of(options.base));
+  }
   if (output.path.empty()) {
     const auto sink = fd_sink(real_sys(), output.fd, "output");
     MMH_LET(const pack::PackerTotals totals,
@@ -278,6 +315,7 @@ Result<pack::PackerTotals> append_behind(const Appending& work, AppendFile& file
 Result<PackSummary> append_to_pack(const std::string& path, const std::vector<std::string>& paths,
                                    const PackOptions& options) {
   MMH_TRY(check_pack_options(options));
+  if (!options.base.empty()) return fail(Errc::usage, "a base is for new packs, not for appending");
   MMH_TRY(mend_before_append(path, options));
   MMH_LET(AppendFile file, AppendFile::open(path));
   tree::WalkOptions walk = to_walk_options(paths, options);
@@ -290,6 +328,50 @@ Result<PackSummary> append_to_pack(const std::string& path, const std::vector<st
   const Appending work{path, options, packer, walk, file};
   MMH_LET(const pack::PackerTotals totals, parity ? append_before_parity(work, *parity) : append_behind(work, file));
   return to_summary(totals, reporter);
+}
+
+Result<RebaseSummary> rebase_pack(const std::string& path, const RebaseOptions& options) {
+  PackOptions packing;
+  static_cast<RunOptions&>(packing) = options;
+  MMH_TRY(check_pack_options(packing));
+  const bool in_place = options.output.empty();
+  // Nobody may append to it meanwhile.
+  const auto opened = real_sys().openat(AT_FDCWD, path.c_str(), O_RDONLY);
+  if (!opened) return fail(errno_error(opened.error, display_path(path) + ": cannot open"));
+  const Fd lock(real_sys(), opened.value);
+  if (in_place && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(errno_error(errno, display_path(path) + ": another process writes to it"));
+  }
+  MMH_LET(const auto reader, open_with_bases(path, options));
+  RebaseSummary summary;
+  summary.pack_bytes_before = reader->source().size();
+  summary.pack_bytes = summary.pack_bytes_before;
+  summary.root = reader->trailer().root.bytes;
+  if (in_place && !reader->trailer().base) return summary;
+  const auto parity = pack::pack_parity(reader->source());
+  packing.parity_ppm = parity ? parity->layout.goal.loss_ppm : 0;
+  packing.level = std::clamp(reader->trailer().level, kLevelMin, kLevelMax);
+  Reporter reporter(options.observer);
+  pack::PackerOptions packer = to_packer_options(packing, reporter);
+  packer.progress = reporter.progress_sink("rebase", 0);
+  const auto info = real_sys().fstat(lock.get());
+  const mode_t mode = info ? info.value.st_mode & 0777 : 0666;
+  MMH_LET(const auto file, AtomicFile::create(real_sys(), in_place ? path : options.output, in_place || options.force,
+                                              in_place ? mode : 0666));
+  pack::PackerTotals totals;
+  {
+    TaskPool pool(packer.threads);
+    MMH_LET(const pack::Rebased rebased, pack::rebase(*reader, packer, pool, *file));
+    summary.blocks = rebased.blocks;
+    totals.pack_bytes = rebased.pack_bytes;
+  }
+  if (packing.parity_ppm > 0) {
+    MMH_LET(const auto written, file->written());
+    MMH_TRY(add_parity(*written, *file, packing, totals));
+  }
+  MMH_TRY(file->commit());
+  summary.pack_bytes = totals.pack_bytes;
+  return summary;
 }
 
 }  // namespace mmh

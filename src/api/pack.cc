@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include "bases.h"
 #include "convert.h"
 #include "dictionary_gain.h"
 #include "healing.h"
@@ -73,37 +74,85 @@ class Joined final : public RandomAccessSource {
 };
 }  // namespace
 
+namespace {
+using OpenBase = std::function<Result<std::shared_ptr<const pack::Reader>>(const pack::BaseName&)>;
+
+/// How a pack is opened.
+struct Opening {
+  RunOptions options;
+  std::string directory;  ///< Of the pack, where its base may be; empty: not known.
+  unsigned depth = 0;     ///< How many packs are coded against it, one behind the other.
+};
+}  // namespace
+
 struct Pack::State {
   std::unique_ptr<RandomAccessSource> file;
   std::unique_ptr<Joined> tail;  ///< What was rebuilt behind the file.
   std::unique_ptr<Healing> healing;
   std::unique_ptr<pack::Reader> reader;
-  bool healed = false;  ///< The reader reads the healed image.
+  bool healed = false;    ///< The reader reads the healed image.
+  bool salvaged = false;  ///< What can be had is wanted, whatever is lost.
+  OpenBase open_base;
   PackInfo info;
 };
 
 /// Lets the free functions of this file see a pack's reader.
 struct PackAccess {
   static const pack::Reader& reader(const Pack& pack) { return *pack.state_->reader; }
-  static Result<Pack> open(std::unique_ptr<RandomAccessSource> source, const RunOptions& options) {
+
+  static Result<Pack> open(const std::string& path, const RunOptions& options, unsigned depth) {
+    MMH_LET(auto source, open_source(real_sys(), path));
+    const std::size_t name = path.size() - file_name_of(path).size();
+    return open(std::move(source), {options, name == 0 ? "./" : path.substr(0, name), depth});
+  }
+
+  // Looks for the base among those that were named, then beside the pack.
+  static Result<std::shared_ptr<const pack::Reader>> open_base(const Opening& of, const pack::BaseName& wanted) {
+    if (of.depth + 1 >= pack::kBaseChainMax) {
+      return fail(Errc::limit, fmt::format("more than {} packs stand behind one another", pack::kBaseChainMax));
+    }
+    std::vector<std::string> candidates = of.options.bases;
+    if (!wanted.name.empty() && !of.directory.empty()) candidates.push_back(of.directory + wanted.name);
+    std::string others;
+    for (const std::string& candidate : candidates) {
+      auto opened = open(candidate, of.options, of.depth + 1);
+      if (opened && reader(*opened).trailer().root == wanted.root) {
+        const auto kept = std::make_shared<Pack>(*std::move(opened));
+        return std::shared_ptr<const pack::Reader>(kept, &reader(*kept));
+      }
+      if (!opened && opened.error().code == Errc::not_found) continue;
+      if (!others.empty()) others += "; ";
+      others += opened ? fmt::format("{} is not it, its root is {}", display_path(candidate),
+                                     reader(*opened).trailer().root.hex().substr(0, 16))
+                       : opened.error().what;
+    }
+    if (others.empty()) others = "not found beside the pack";
+    return fail(Errc::not_found, others + "; name the base with --base");
+  }
+
+  static Result<Pack> open(std::unique_ptr<RandomAccessSource> source, const Opening& opening) {
+    const RunOptions& options = opening.options;
     MMH_TRY(check_run_options(options));
     auto state = std::make_unique<Pack::State>();
     state->file = std::move(source);
+    state->open_base = [opening](const pack::BaseName& wanted) { return open_base(opening, wanted); };
     state->healing = std::make_unique<Healing>(*state->file, options);
     const std::optional<pack::ParityHead> parity = pack::pack_parity(*state->file);
     const auto heal = [healing = state->healing.get()](std::uint64_t offset, Bytes out) {
       return healing->read(offset, out);
     };
-    const std::uint64_t cache = options.memory / 4;
+    // Packs of a chain are read together, each block of the first perhaps from several of the next.
+    constexpr std::uint64_t kCacheMin = std::uint64_t{16} << 20;
+    const std::uint64_t cache = std::max(options.memory >> (2 + opening.depth), kCacheMin);
     auto reader_opened = pack::Reader::open(std::make_unique<View>(*state->file), codecs::builtin_registry(),
-                                            {.cache_bytes = cache, .heal = heal});
+                                            {.cache_bytes = cache, .heal = heal, .open_base = state->open_base});
     // Where both trailers are damaged, or all there are, an older one or none is found.
     const bool doubtful = reader_opened ? parity && (*reader_opened)->pack_size() != state->file->size()
                                         : reader_opened.error().code == Errc::corrupt;
     if (doubtful) {
       if (const auto image = state->healing->image()) {
         auto healed = pack::Reader::open(std::make_unique<View>(**image), codecs::builtin_registry(),
-                                         {.cache_bytes = cache, .heal = {}});
+                                         {.cache_bytes = cache, .heal = {}, .open_base = state->open_base});
         state->healed = healed.has_value();
         if (healed) reader_opened = std::move(healed);
       }
@@ -113,10 +162,19 @@ struct PackAccess {
   }
 
   // Rebuilds index and manifest from the blocks that are left.
-  static Result<Pack> open_rebuilt(std::unique_ptr<RandomAccessSource> source, const RunOptions& options) {
+  static Result<Pack> open_rebuilt(const std::string& path, const RunOptions& options,
+                                   std::optional<pack::BaseName> base) {
     auto state = std::make_unique<Pack::State>();
-    state->file = std::move(source);
-    MMH_LET(const pack::Rebuilt rebuilt, pack::rebuild(*state->file, codecs::builtin_registry()));
+    MMH_LET(state->file, open_source(real_sys(), path));
+    if (!base && !options.bases.empty()) {
+      // The trailer that named it is lost, so it is taken on trust; the hash of each file tells.
+      MMH_LET(const Pack given, open(options.bases.front(), options, 1));
+      base = pack::BaseName{reader(given).trailer().root, {}};
+    }
+    state->open_base = [opening = Opening{options, {}, 0}](const pack::BaseName& wanted) {
+      return open_base(opening, wanted);
+    };
+    MMH_LET(const pack::Rebuilt rebuilt, pack::rebuild(*state->file, codecs::builtin_registry(), std::move(base)));
     if (options.observer != nullptr) {
       options.observer->warning(
           {Errc::corrupt, fmt::format("{}: index and manifest were rebuilt from {} blocks; at least {} are lost, and "
@@ -124,8 +182,9 @@ struct PackAccess {
                                       display_path(state->file->name()), rebuilt.blocks, rebuilt.lost)});
     }
     state->tail = std::make_unique<Joined>(*state->file, rebuilt.tail);
-    MMH_LET(state->reader, pack::Reader::open(std::make_unique<View>(*state->tail), codecs::builtin_registry(),
-                                              {.cache_bytes = options.memory / 4, .heal = {}}));
+    MMH_LET(state->reader,
+            pack::Reader::open(std::make_unique<View>(*state->tail), codecs::builtin_registry(),
+                               {.cache_bytes = options.memory / 4, .heal = {}, .open_base = state->open_base}));
     return finish(std::move(state), std::nullopt);
   }
 
@@ -148,6 +207,7 @@ struct PackAccess {
     info.level = trailer.level;
     info.writer = trailer.writer;
     info.libraries = trailer.libraries;
+    info.has_base = trailer.base.has_value();
     info.warning = reader.warning();
     return Pack(std::move(state));
   }
@@ -294,7 +354,7 @@ double share(std::uint64_t part, std::uint64_t stored, std::uint64_t raw) {
   return static_cast<double>(part) * static_cast<double>(stored) / static_cast<double>(raw);
 }
 
-/// "delta+zstd": the codecs of a frame from the block's side to the stored side.
+/// "delta+zstd": the codecs of a frame from the block's side to the stored side, each once.
 Result<std::string> graph_name(const pack::Reader& reader, std::uint64_t number, std::uint64_t raw_size) {
   const codec::Registry& registry = codecs::builtin_registry();
   constexpr std::size_t kHeadSize = 4096;
@@ -308,7 +368,9 @@ Result<std::string> graph_name(const pack::Reader& reader, std::uint64_t number,
   if (!codecs) return fail(codecs.error());
   if (codecs->empty()) return std::string("stored");
   std::string name;
+  std::set<codec::CodecId> named;
   for (const codec::CodecId id : *codecs) {
+    if (!named.insert(id).second) continue;
     if (!name.empty()) name += '+';
     name += registry.find(id)->name();
   }
@@ -323,30 +385,59 @@ Pack& Pack::operator=(Pack&&) noexcept = default;
 Pack::~Pack() = default;
 
 Result<Pack> Pack::open(const std::string& path, const RunOptions& options) {
-  MMH_LET(auto source, open_source(real_sys(), path));
-  return PackAccess::open(std::move(source), options);
+  return PackAccess::open(path, options, 0);
 }
 
 Result<Pack> Pack::open_stream(int fd, const RunOptions& options) {
   MMH_LET(auto source, spool_source(real_sys(), fd, "standard input", options.cancel));
-  return PackAccess::open(std::move(source), options);
+  return PackAccess::open(std::move(source), {options, {}, 0});
 }
 
 Result<Pack> Pack::salvage(const std::string& path, const RunOptions& options) {
   auto opened = open(path, options);
   if (!opened && opened.error().code != Errc::corrupt) return opened;
   const auto all = [](const FileInfo&) -> Result<bool> { return true; };
-  if (opened && opened->list("", all)) return opened;
-  MMH_LET(auto source, open_source(real_sys(), path));
-  auto rebuilt = PackAccess::open_rebuilt(std::move(source), options);
-  // Blocks that are lost are lost to both; the pack's own index is the better one where it is there.
-  if (rebuilt || !opened) return rebuilt;
-  if (options.observer != nullptr) {
-    options.observer->warning({Errc::corrupt, display_path(path) +
-                                                  ": parts of the manifest are lost, and entries listed "
-                                                  "in them cannot be named"});
+  if (!opened || !opened->list("", all)) {
+    std::optional<pack::BaseName> base;
+    if (opened) base = PackAccess::reader(*opened).trailer().base;
+    auto rebuilt = PackAccess::open_rebuilt(path, options, std::move(base));
+    // Blocks that are lost are lost to both; the pack's own index is the better one where it is there.
+    if (rebuilt || !opened) opened = std::move(rebuilt);
   }
+  if (opened) opened->state_->salvaged = true;
   return opened;
+}
+
+std::vector<BaseInfo> Pack::bases() const {
+  std::vector<BaseInfo> chain;
+  std::shared_ptr<const pack::Reader> held;
+  for (const pack::Reader* pack = state_->reader.get(); pack != nullptr && pack->trailer().base;) {
+    BaseInfo& info = chain.emplace_back();
+    info.name = pack->trailer().base->name;
+    info.root = pack->trailer().base->root.bytes;
+    auto base = pack->base();
+    if (!base) {
+      info.missing = base.error().what;
+      break;
+    }
+    info.path = (*base)->source().name();
+    info.pack_bytes = (*base)->source().size();
+    held = *std::move(base);
+    pack = held.get();
+  }
+  return chain;
+}
+
+std::string file_name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+Result<std::shared_ptr<const pack::Reader>> open_with_bases(const std::string& path, const RunOptions& options) {
+  MMH_LET(Pack opened, Pack::open(path, options));
+  const auto kept = std::make_shared<Pack>(std::move(opened));
+  std::shared_ptr<const pack::Reader> pack(kept, &PackAccess::reader(*kept));
+  for (auto behind = pack; behind != nullptr;) {
+    MMH_LET(behind, behind->base());
+  }
+  return pack;
 }
 
 const PackInfo& Pack::info() const { return state_->info; }
@@ -520,10 +611,12 @@ Result<VerifySummary> Pack::verify(bool deep, const RunOptions& options) const {
   std::unique_ptr<pack::Reader> plain;
   if (!state_->healed && state_->tail == nullptr) {
     auto opened = pack::Reader::open(std::make_unique<View>(*state_->file), codecs::builtin_registry(),
-                                     {.cache_bytes = options.memory / 4});
+                                     {.cache_bytes = options.memory / 4, .heal = {}, .open_base = state_->open_base});
     if (opened) plain = *std::move(opened);
   }
   const pack::Reader& reader = plain ? *plain : *state_->reader;
+  // Without the base nothing could be said about what is coded against it.
+  if (deep) MMH_TRY(reader.base());
   MMH_LET(const pack::VerifyReport report, pack::verify(reader, pool, deep, progress, options.cancel));
   VerifySummary summary;
   summary.sound = report.sound();
@@ -543,6 +636,7 @@ Result<VerifySummary> Pack::verify(bool deep, const RunOptions& options) const {
 
 Result<UnpackSummary> Pack::unpack(const UnpackOptions& options) const {
   MMH_TRY(check_run_options(options));
+  if (!state_->salvaged) MMH_TRY(state_->reader->base());
   Reporter reporter(options.observer);
   const bool is_root = ::geteuid() == 0;
   tree::RestoreOptions restore;
@@ -563,6 +657,7 @@ Result<UnpackSummary> Pack::unpack(const UnpackOptions& options) const {
 
 Result<UnpackSummary> Pack::write_tar(int fd, const UnpackOptions& options) const {
   MMH_TRY(check_run_options(options));
+  if (!state_->salvaged) MMH_TRY(state_->reader->base());
   Reporter reporter(options.observer);
   Selection selection(options);
   const auto extract = to_extract_options(options, selection, reporter, state_->info.content_bytes);

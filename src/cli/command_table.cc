@@ -70,6 +70,14 @@ constexpr OptionSpec kParity = {.id = OptionId::parity,
                                 .help = "Bear the loss of any P % of the pack, up to 50%; 0 is no parity.",
                                 .max = kParityMax};
 static_assert(kParityDefault == 10'000);
+constexpr OptionSpec kBase = {.id = OptionId::base,
+                              .name = "base",
+                              .kind = ValueKind::text,
+                              .placeholder = "PACK",
+                              .fallback = "beside the pack",
+                              .help = "Where the base is of a pack that was made with --base.",
+                              .completes = Completes::files,
+                              .repeats = true};
 constexpr OptionSpec kNumericOwner = {
     .id = OptionId::numeric_owner, .name = "numeric-owner", .help = "Use user and group numbers, not names."};
 
@@ -98,6 +106,12 @@ constexpr OptionSpec kPackOptions[] = {
      .placeholder = "FILE",
      .help = "Take the entries of a tar archive instead of PATHs; - is standard input.",
      .completes = Completes::files},
+    {.id = OptionId::base,
+     .name = "base",
+     .kind = ValueKind::text,
+     .placeholder = "PACK",
+     .help = "Store only what differs from PACK, an older version. The new pack cannot be read without it.",
+     .completes = Completes::files},
     kBlockSize,
     kParity,
 };
@@ -107,6 +121,7 @@ constexpr Example kPackExamples[] = {
     {"mmh pack -9 --exclude '*.tmp' src docs -o work.mmh", "Two trees, as small as possible, without temporary files."},
     {"mmh pack -C /srv/data . -o data.mmh", "What is in /srv/data, without a leading directory."},
     {"mmh pack --parity 5% model -o model.mmh", "Any 5 % of the pack may be lost, and comes back."},
+    {"mmh pack --base step1.mmh step2 -o step2.mmh", "The next checkpoint, as the difference from the last one."},
     {"mmh pack --tar - -o old.mmh < old.tar", "A tar archive's entries, as they are."},
     {"mmh pack dir -o - | ssh host mmh unpack -", "Straight to another machine."},
 };
@@ -226,9 +241,26 @@ constexpr Example kParityExamples[] = {
     {"mmh parity set 0 model.mmh", "Remove it."},
 };
 
+constexpr OptionSpec kRebaseOptions[] = {
+    {.id = OptionId::output,
+     .letter = 'o',
+     .name = "output",
+     .kind = ValueKind::text,
+     .placeholder = "FILE",
+     .help = "Write the new pack to FILE, and leave PACK as it is.",
+     .completes = Completes::files},
+    {.id = OptionId::force, .letter = 'f', .name = "force", .help = "Replace FILE if it exists."},
+    kBase,
+};
+constexpr Example kRebaseExamples[] = {
+    {"mmh rebase step2.mmh", "From now on it needs no other pack."},
+    {"mmh rebase step2.mmh --base old/step1.mmh -o alone.mmh", "The base is elsewhere; the original stays."},
+};
+
 constexpr OptionSpec kVerifyOptions[] = {
     {.id = OptionId::deep, .name = "deep", .help = "Also decode everything and check every file's content hash."},
     kProtectedIn,
+    kBase,
 };
 constexpr Example kVerifyExamples[] = {
     {"mmh verify photos.mmhp", "Compare protected files with what they were."},
@@ -249,6 +281,7 @@ constexpr OptionSpec kCatOptions[] = {
      .placeholder = "SIZE",
      .fallback = "all",
      .help = "Write at most SIZE bytes."},
+    kBase,
 };
 constexpr Example kCatExamples[] = {
     {"mmh cat model.mmh model/config.json", "One file; only its blocks are read."},
@@ -296,6 +329,7 @@ constexpr OptionSpec kUnpackOptions[] = {
     {.id = OptionId::salvage,
      .name = "salvage",
      .help = "Unpack what is left of a pack that is damaged beyond parity, its index rebuilt if it is gone."},
+    kBase,
     {.id = OptionId::tar_out, .name = "tar", .help = "Write a tar archive to standard output; unpack nothing."},
 };
 constexpr Example kUnpackExamples[] = {
@@ -313,6 +347,7 @@ constexpr OptionSpec kInfoOptions[] = {
     {.id = OptionId::graph,
      .name = "graph",
      .help = "Show what codecs the blocks of PACK are made by, or those that hold the PATHs that follow it."},
+    kBase,
 };
 constexpr Example kInfoExamples[] = {
     {"mmh info model.mmh", "Root, sizes, codecs, and what each type of file shrank to."},
@@ -508,6 +543,21 @@ const CommandSpec kCommands[] = {
      .runs_long = true,
      .speaks_json = true,
      .handler = run_protect},
+    {.name = "rebase",
+     .summary = "Make a pack that needs a base stand alone",
+     .usage = "PACK",
+     .description =
+         "A pack that was made with --base holds only what differs from its base. This stores all of it: content and "
+         "root stay the same, and the base is no longer needed. Packing the files again gives a smaller pack. In "
+         "place, the old pack is replaced when the new one is whole.",
+     .operands = Operands::packs,
+     .options = kRebaseOptions,
+     .examples = kRebaseExamples,
+     .statuses = kRepairStatuses,
+     .synonyms = "standalone flatten consolidate full",
+     .runs_long = true,
+     .speaks_json = true,
+     .handler = run_rebase},
     {.name = "cat",
      .summary = "Write a file of a pack to standard output",
      .usage = "PACK PATH...",

@@ -14,6 +14,7 @@ namespace mmh::cli {
 enum class OptionId : std::uint8_t {
   align,
   at,
+  base,
   block_size,
   compare,
   count,

@@ -46,6 +46,7 @@ Result<Status> run_list(Session& session);
 Result<Status> run_pack(Session& session);
 Result<Status> run_parity(Session& session);
 Result<Status> run_protect(Session& session);
+Result<Status> run_rebase(Session& session);
 Result<Status> run_repair(Session& session);
 Result<Status> run_unpack(Session& session);
 Result<Status> run_verify(Session& session);

@@ -29,6 +29,7 @@ PackOptions pack_options(const Session& session) {
   options.level = static_cast<int>(arguments.number(OptionId::level).value_or(kLevelDefault));
   options.block_size = arguments.number(OptionId::block_size).value_or(0);
   options.force = arguments.has(OptionId::force);
+  options.base = arguments.text(OptionId::base).value_or("");
   options.parity_ppm = static_cast<std::uint32_t>(arguments.number(OptionId::parity).value_or(kParityDefault));
   return options;
 }
@@ -67,6 +68,7 @@ Status report(Session& session, const std::string& output, const PackSummary& su
                : fmt::format("{}: {}, {} -> {} ({}), ", printable(output), format_count(summary.files, "file", "files"),
                              format_size(summary.content_bytes), format_size(summary.pack_bytes),
                              format_ratio(summary.content_bytes, summary.pack_bytes));
+  if (summary.base_bytes > 0) line += fmt::format("{} as in the base, ", format_size(summary.base_bytes));
   line += fmt::format("{}, root {}", format_speed(summary.content_bytes, seconds), root.substr(0, 16));
   if (summary.problems > 0) line += ", " + format_count(summary.problems, "warning", "warnings");
   session.reporter.summary(line);
@@ -78,6 +80,7 @@ Status report(Session& session, const std::string& output, const PackSummary& su
       .add("content_bytes", summary.content_bytes)
       .add("duplicate_bytes", summary.duplicate_bytes)
       .add("hole_bytes", summary.hole_bytes)
+      .add("base_bytes", summary.base_bytes)
       .add("pack_bytes", summary.pack_bytes)
       .add("written_bytes", summary.written_bytes)
       .add("warnings", summary.problems)

@@ -138,12 +138,20 @@ std::string plural_list(const PackStatistics& statistics) {
   return text;
 }
 
-std::string info_text(const std::string& path, const PackInfo& info, const PackStatistics& statistics) {
+std::string info_text(const std::string& path, const PackInfo& info, const std::vector<BaseInfo>& bases,
+                      const PackStatistics& statistics) {
   std::string text = printable(path) + "\n";
   const auto line = [&](std::string_view name, std::string_view value) {
     text += fmt::format("  {:<10} {}\n", name, value);
   };
   line("root", to_hex(info.root));
+  for (std::size_t i = 0; i < bases.size(); ++i) {
+    const BaseInfo& base = bases[i];
+    const std::string where =
+        base.missing.empty() ? fmt::format("{}, {}", printable(base.path), format_size(base.pack_bytes)) : "NOT FOUND";
+    line(i == 0 ? "base" : "its base",
+         fmt::format("{} ({}), root {}", printable(base.name), where, to_hex(base.root).substr(0, 16)));
+  }
   line("size",
        fmt::format("{} -> {} ({}), {}", format_size(info.content_bytes), format_size(info.pack_bytes),
                    format_ratio(info.content_bytes, info.pack_bytes), format_count(info.blocks, "block", "blocks")));
@@ -185,7 +193,8 @@ std::string info_text(const std::string& path, const PackInfo& info, const PackS
   return text;
 }
 
-JsonObject info_json(const std::string& path, const PackInfo& info, const PackStatistics& statistics) {
+JsonObject info_json(const std::string& path, const PackInfo& info, const std::vector<BaseInfo>& bases,
+                     const PackStatistics& statistics) {
   JsonObject object("info");
   object.add_path("pack", path)
       .add("root", to_hex(info.root))
@@ -219,7 +228,15 @@ JsonObject info_json(const std::string& path, const PackInfo& info, const PackSt
       .add("dictionary_blocks_tried", statistics.dictionaries.blocks_tried)
       .add("dictionary_tried_bytes_with", statistics.dictionaries.tried_bytes_with)
       .add("dictionary_tried_bytes_without", statistics.dictionaries.tried_bytes_without);
-  std::vector<JsonObject> codecs, types;
+  std::vector<JsonObject> chain, codecs, types;
+  for (const BaseInfo& base : bases) {
+    chain.push_back(JsonObject()
+                        .add_path("name", base.name)
+                        .add("root", to_hex(base.root))
+                        .add("found", base.missing.empty())
+                        .add_path("path", base.path)
+                        .add("pack_bytes", base.pack_bytes));
+  }
   for (const CodecTotals& totals : statistics.codecs) {
     codecs.push_back(JsonObject()
                          .add("codec", totals.graph)
@@ -234,7 +251,7 @@ JsonObject info_json(const std::string& path, const PackInfo& info, const PackSt
                         .add("raw_bytes", totals.raw_bytes)
                         .add("stored_bytes", totals.stored_bytes));
   }
-  object.add("codecs", codecs).add("types", types);
+  object.add("bases", chain).add("codecs", codecs).add("types", types);
   return object;
 }
 
@@ -246,9 +263,9 @@ Result<Status> info_one(Session& session, const std::string& path) {
   MMH_LET(const Pack pack, session.open_pack(path));
   MMH_LET(const PackStatistics statistics, pack.statistics());
   if (session.reporter.json()) {
-    session.reporter.json_line(info_json(path, pack.info(), statistics));
+    session.reporter.json_line(info_json(path, pack.info(), pack.bases(), statistics));
   } else {
-    session.out.write(info_text(path, pack.info(), statistics));
+    session.out.write(info_text(path, pack.info(), pack.bases(), statistics));
   }
   return Status::success;
 }

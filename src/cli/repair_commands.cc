@@ -1,4 +1,4 @@
-// mmh repair, mmh parity.
+// mmh repair, mmh parity, mmh rebase.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -77,6 +77,34 @@ Result<Status> repair_one(Session& session, const std::string& path) {
   return Status::success;
 }
 
+Result<Status> rebase_one(Session& session, const std::string& path) {
+  RebaseOptions options;
+  static_cast<RunOptions&>(options) = session.run_options();
+  options.output = session.arguments.text(OptionId::output).value_or("");
+  options.force = session.arguments.has(OptionId::force);
+  const Clock::time_point start = Clock::now();
+  MMH_LET(const RebaseSummary summary, rebase_pack(path, options));
+  const double seconds = seconds_since(start);
+  session.reporter.finish();
+  const std::string root = to_hex(summary.root);
+  const std::string& written = options.output.empty() ? path : options.output;
+  session.reporter.summary(summary.blocks == 0
+                               ? fmt::format("{}: stands alone, root {}", printable(written), root.substr(0, 16))
+                               : fmt::format("{}: stands alone now, {} made anew, {} -> {}, root {}",
+                                             printable(written), format_count(summary.blocks, "block", "blocks"),
+                                             format_size(summary.pack_bytes_before), format_size(summary.pack_bytes),
+                                             root.substr(0, 16)));
+  session.reporter.json_line(JsonObject("summary")
+                                 .add("command", "rebase")
+                                 .add_path("pack", written)
+                                 .add("blocks", summary.blocks)
+                                 .add("pack_bytes_before", summary.pack_bytes_before)
+                                 .add("pack_bytes", summary.pack_bytes)
+                                 .add_seconds("seconds", seconds)
+                                 .add("root", root));
+  return Status::success;
+}
+
 Result<Status> set_one(Session& session, const std::string& path, std::uint32_t ppm) {
   MMH_TRY(require_file(path));
   if (is_protection(path)) {
@@ -126,6 +154,15 @@ Result<Status> run_repair(Session& session) {
     return fail(Errc::usage, "-o names one output; repair one pack at a time");
   }
   return for_each(session, packs, [&](const std::string& path) { return repair_one(session, path); });
+}
+
+Result<Status> run_rebase(Session& session) {
+  const auto& packs = session.arguments.operands();
+  if (packs.empty()) return fail(Errc::usage, "name a pack: mmh rebase PACK");
+  if (packs.size() > 1 && session.arguments.has(OptionId::output)) {
+    return fail(Errc::usage, "-o names one output; rebase one pack at a time");
+  }
+  return for_each(session, packs, [&](const std::string& path) { return rebase_one(session, path); });
 }
 
 Result<Status> run_parity(Session& session) {

@@ -106,7 +106,8 @@ RunOptions Session::run_options() const {
   return {.threads = static_cast<unsigned>(arguments.number(OptionId::threads).value_or(0)),
           .memory = arguments.number(OptionId::memory).value_or(kMemoryDefault),
           .observer = &reporter,
-          .cancel = &cancel};
+          .cancel = &cancel,
+          .bases = arguments.texts(OptionId::base)};
 }
 
 Result<PackOperand> Session::pack_operand() const {

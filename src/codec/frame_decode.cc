@@ -251,6 +251,11 @@ Result<std::vector<CodecId>> frame_codecs(const Registry& registry, ByteView hea
   return codecs;
 }
 
+Result<bool> frame_needs_base(const Registry& registry, ByteView head, std::size_t raw_size) {
+  MMH_LET(const std::vector<CodecId> codecs, frame_codecs(registry, head, raw_size));
+  return std::ranges::any_of(codecs, [&](CodecId id) { return registry.find(id)->needs_base(); });
+}
+
 Result<std::vector<NodeInfo>> describe_frame(const Registry& registry, ByteView frame, std::size_t raw_size) {
   MMH_LET(const Program program, parse_frame(registry, frame, raw_size).in("frame"));
   std::vector<NodeInfo> infos;

@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "floats.h"
 #include "front.h"
@@ -191,6 +193,23 @@ class DefaultPlanner final : public Planner {
     return list;
   }
 
+  Plan plan_from_base(ByteView raw, std::shared_ptr<const codec::BaseReference> base, const ContentType& type,
+                      int level) const override {
+    MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
+    const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
+    if (base->bytes.size() == raw.size()) {
+      if (const auto number = change_of(type)) return plan_changes(raw, std::move(base), *number, effort);
+    }
+    Plan plan = zstd_plan(effort.zstd, raw.size() + base->bytes.size());
+    plan.codec = CodecId::base_zstd;
+    // Long stretches are the same in both, and the tables of low levels do not reach that far back.
+    plan.options.long_matches = true;
+    constexpr unsigned kWindowLogMax = 27;
+    plan.options.window_log = std::min(plan.options.window_log, kWindowLogMax);
+    plan.options.base = std::move(base);
+    return plan;
+  }
+
   std::size_t block_size(const ContentType& type, int level) const override {
     const ContentClass content = type.content;
     // A file is read by decoding its block from the start: what hardly shrinks is read and matched in small blocks.
@@ -244,6 +263,90 @@ class DefaultPlanner final : public Planner {
     records.weighed = [&](const Plan& made, std::size_t size, std::size_t of) { weighed.add(made, size, of); };
     if (auto better = plan_records(registry_, raw, type, plan, records)) return *std::move(better);
     return plan;
+  }
+
+  // What changes of a type's elements are taken for.
+  struct Number {
+    unsigned width;
+    unsigned mantissa;  // 0: integers
+  };
+  static std::optional<Number> change_of(const ContentType& type) {
+    using enum ElementType;
+    if (!type.has_elements || type.big_endian) return std::nullopt;
+    const unsigned width = element_size(type.element);
+    switch (type.element) {
+      case fp64:
+        return Number{width, 52};
+      case fp32:
+        return Number{width, 23};
+      case fp16:
+        return Number{width, 10};
+      case bf16:
+        return Number{width, 7};
+      case fp8_e4m3:
+        return Number{width, 3};
+      case fp8_e5m2:
+        return Number{width, 2};
+      case int8:
+      case int16:
+      case int32:
+      case int64:
+      case uint8:
+      case uint16:
+      case uint32:
+      case uint64:
+        return Number{width, 0};
+      default:
+        return std::nullopt;
+    }
+  }
+
+  // Changes of numbers, each stream with the coder that does best on the sample, or none.
+  Plan plan_changes(ByteView raw, std::shared_ptr<const codec::BaseReference> base, const Number& number,
+                    const Effort& effort) const {
+    const codec::Codec* const changes = registry_.find(CodecId::base_delta);
+    MMH_CHECK(changes != nullptr);
+    const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
+    auto part = std::make_shared<codec::BaseReference>();
+    part->bytes = take_sample(base->bytes, effort.pieces, effort.piece_size).bytes;
+    part->ranges.push_back({0, part->bytes.size()});
+    Plan best;
+    std::size_t best_size = ~std::size_t{0};
+    for (const bool relative : {false, true}) {
+      if (relative && number.mantissa == 0) break;
+      Plan plan;
+      plan.codec = CodecId::base_delta;
+      plan.options.width = number.width;
+      plan.options.mantissa = number.mantissa;
+      plan.options.relative_change = relative;
+      plan.options.base = part;
+      const auto encoded = changes->encode(sample.bytes, plan.options);
+      MMH_CHECK(encoded.has_value());
+      std::size_t size = 0;
+      for (const Buffer& stream : encoded->streams) {
+        const auto [coder, coded] = best_coder(stream, effort);
+        plan.children.push_back(coder);
+        size += coded;
+      }
+      if (size >= best_size) continue;
+      best_size = size;
+      best = std::move(plan);
+    }
+    best.options.base = std::move(base);
+    return best;
+  }
+
+  // Of rans, zstd and none; and the bytes that it takes.
+  std::pair<Plan, std::size_t> best_coder(ByteView stream, const Effort& effort) const {
+    Plan rans;
+    rans.codec = CodecId::rans;
+    std::pair<Plan, std::size_t> best{rans, size_of(rans, stream)};
+    // Nothing is known of a stream that the sample does not have; rans is left out again where it gains nothing.
+    if (stream.empty()) return best;
+    const Plan zstd = zstd_plan(effort.zstd, stream.size());
+    if (const std::size_t size = size_of(zstd, stream); size + best.second / 64 < best.second) best = {zstd, size};
+    if (best.second + stream.size() / 128 >= stream.size()) best = {Plan{}, stream.size()};
+    return best;
   }
 
   // Bytes that `plan` makes of `sample`.

@@ -56,8 +56,6 @@ std::string missing_features(std::uint64_t features) {
     if (!names.empty()) names += ", ";
     if (flag == kFeatureEncryption) {
       names += "encryption (bit 0)";
-    } else if (flag == kFeatureBase) {
-      names += "content kept in another pack (bit 1)";
     } else {
       names += fmt::format("bit {}", bit);
     }

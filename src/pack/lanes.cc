@@ -29,7 +29,7 @@ std::uint32_t extension_key(std::string_view path) {
 LikenessKey Lanes::key_for(const content::ContentType& type, std::string_view path, const chunking::Sketch* sketch) {
   LikenessKey key{extension_key(path), ++groups_, 0};
   if (sketch == nullptr) return key;
-  Lane& lane = lanes_[type];
+  Lane& lane = lanes_[{BaseUse::none, type}];
   for (std::size_t i = 0; i < sketch->size(); ++i) {
     const auto found = lane.group_of_feature.find(std::uint64_t{i} << 32 | (*sketch)[i]);
     if (found != lane.group_of_feature.end()) {
@@ -46,7 +46,7 @@ LikenessKey Lanes::key_for(const content::ContentType& type, std::string_view pa
 void Lanes::add(const content::ContentType& type, WaitingChunk chunk) {
   chunk.key.sequence = ++sequence_;
   if (chunk.owner->waiting_chunks++ == 0) held_bytes_ += chunk.owner->bytes.size();
-  Lane& lane = lanes_[type];
+  Lane& lane = lanes_[{chunk.use, type}];
   lane.bytes += chunk.data.size();
   lane.chunks.push_back(std::move(chunk));
   ++waiting_;
@@ -57,18 +57,23 @@ void Lanes::release(const WaitingChunk& chunk) {
   --waiting_;
 }
 
-std::vector<BlockContent> Lanes::cut(const content::ContentType& type, Lane& lane, std::size_t block_size, bool all) {
+std::vector<BlockContent> Lanes::cut(const LaneKey& key, Lane& lane, std::size_t block_size, bool all) {
+  const auto& [use, type] = key;
   std::ranges::sort(lane.chunks, {}, &WaitingChunk::key);
   std::vector<BlockContent> blocks;
-  BlockContent block{type, {}, 0};
+  BlockContent block{type, {}, 0, use};
+  std::size_t ranges = 0;
   std::size_t begin = 0;  // of the block that is being filled
   for (std::size_t i = 0; i < lane.chunks.size(); ++i) {
     const std::size_t size = lane.chunks[i].data.size();
-    if ((block.size + size > block_size || i - begin == kBlockChunksMax) && block.size > 0) {
+    ranges += lane.chunks[i].base.size();
+    const bool full = block.size + size > block_size || i - begin == kBlockChunksMax || ranges > codec::kBaseRangesMax;
+    if (full && block.size > 0) {
       block.chunks.assign(std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin)),
                           std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(i)));
-      blocks.push_back(std::exchange(block, BlockContent{type, {}, 0}));
+      blocks.push_back(std::exchange(block, BlockContent{type, {}, 0, use}));
       begin = i;
+      ranges = lane.chunks[i].base.size();
     }
     block.size += size;
   }
@@ -89,18 +94,23 @@ std::vector<BlockContent> Lanes::cut(const content::ContentType& type, Lane& lan
 
 std::vector<BlockContent> Lanes::take_largest(const BlockSizeOf& block_size_of) {
   const auto largest = std::ranges::max_element(lanes_, {}, [](const auto& lane) { return lane.second.bytes; });
-  std::vector<BlockContent> blocks = cut(largest->first, largest->second, block_size_of(largest->first), false);
+  std::vector<BlockContent> blocks = cut(largest->first, largest->second, block_size_of(largest->first.second), false);
   if (largest->second.chunks.empty()) lanes_.erase(largest);
   return blocks;
 }
 
-std::vector<BlockContent> Lanes::take_all(const BlockSizeOf& block_size_of) {
+// Small remainders of one use, together.
+std::vector<BlockContent> Lanes::take_remainders(BaseUse use, const BlockSizeOf& block_size_of) {
   Lane mixed;
   content::ContentType mixed_type;
   std::uint64_t largest = 0;
   for (auto lane = lanes_.begin(); lane != lanes_.end();) {
-    auto& [type, waiting] = *lane;
-    if (waiting.bytes >= (type.has_elements ? kTypedRemainderMax : kRemainderMax)) {
+    const content::ContentType type = lane->first.second;
+    Lane& waiting = lane->second;
+    // Numbers change by little only beside those that they were.
+    const bool alone = use == BaseUse::changed && type.has_elements;
+    if (lane->first.first != use || alone ||
+        waiting.bytes >= (type.has_elements ? kTypedRemainderMax : kRemainderMax)) {
       ++lane;
       continue;
     }
@@ -114,9 +124,16 @@ std::vector<BlockContent> Lanes::take_all(const BlockSizeOf& block_size_of) {
     mixed.bytes += waiting.bytes;
     lane = lanes_.erase(lane);
   }
-  std::vector<BlockContent> blocks = cut(mixed_type, mixed, block_size_of(mixed_type), true);
-  for (auto& [type, lane] : lanes_) {
-    std::ranges::move(cut(type, lane, block_size_of(type), true), std::back_inserter(blocks));
+  return cut({use, mixed_type}, mixed, block_size_of(mixed_type), true);
+}
+
+std::vector<BlockContent> Lanes::take_all(const BlockSizeOf& block_size_of) {
+  std::vector<BlockContent> blocks = take_remainders(BaseUse::none, block_size_of);
+  for (const BaseUse use : {BaseUse::copied, BaseUse::changed}) {
+    std::ranges::move(take_remainders(use, block_size_of), std::back_inserter(blocks));
+  }
+  for (auto& [key, lane] : lanes_) {
+    std::ranges::move(cut(key, lane, block_size_of(key.second), true), std::back_inserter(blocks));
   }
   lanes_.clear();
   // Largest first, so that threads finish together.

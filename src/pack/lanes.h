@@ -7,11 +7,13 @@
 #include <memory>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "dedup_index.h"
 #include "mmh/base/bytes.h"
 #include "mmh/chunking/sketch.h"
+#include "mmh/codec/codec.h"
 #include "mmh/content/content_type.h"
 #include "mmh/hash/digest.h"
 
@@ -31,6 +33,13 @@ struct LikenessKey {
   auto operator<=>(const LikenessKey&) const = default;
 };
 
+/// How the base of a pack serves a chunk.
+enum class BaseUse : std::uint8_t {
+  none,
+  copied,   ///< The base holds it: its ranges are its bytes.
+  changed,  ///< Its ranges hold something like it.
+};
+
 /// A chunk on its way into a block. `place` is shared with the records that use the chunk and is set when it is
 /// written.
 struct WaitingChunk {
@@ -39,13 +48,16 @@ struct WaitingChunk {
   std::shared_ptr<ReadBuffer> owner;
   ByteView data;
   hash::Digest hash;
+  BaseUse use = BaseUse::none;
+  std::vector<codec::BaseRange> base = {};  ///< Not empty unless `use` is none.
 };
 
-/// Chunks of one block.
+/// Chunks of one block, which use the base in the same way.
 struct BlockContent {
   content::ContentType type;
   std::vector<WaitingChunk> chunks;
   std::size_t size = 0;
+  BaseUse use = BaseUse::none;
 };
 
 using BlockSizeOf = std::function<std::size_t(const content::ContentType&)>;
@@ -72,10 +84,12 @@ class Lanes {
     std::uint64_t bytes = 0;
     std::unordered_map<std::uint64_t, std::uint64_t> group_of_feature;
   };
-  std::vector<BlockContent> cut(const content::ContentType& type, Lane& lane, std::size_t block_size, bool all);
+  using LaneKey = std::pair<BaseUse, content::ContentType>;
+  std::vector<BlockContent> cut(const LaneKey& key, Lane& lane, std::size_t block_size, bool all);
+  std::vector<BlockContent> take_remainders(BaseUse use, const BlockSizeOf& block_size_of);
   void release(const WaitingChunk& chunk);
 
-  std::map<content::ContentType, Lane> lanes_;
+  std::map<LaneKey, Lane> lanes_;
   std::uint64_t held_bytes_ = 0;
   std::uint64_t waiting_ = 0;
   std::uint64_t sequence_ = 0;

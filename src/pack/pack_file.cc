@@ -25,6 +25,7 @@ enum Key : std::uint64_t {
   kWriter = 9,
   kLibraries = 10,
   kLevel = 11,
+  kBase = 12,
 };
 
 constexpr std::size_t kSmallFrame = 64 << 10;  // up to here one write of a copy beats two writes
@@ -88,6 +89,16 @@ Result<> read_index(CborReader& in, Trailer& trailer) {
   return {};
 }
 
+Result<BaseName> read_base(CborReader& in) {
+  BaseName base;
+  MMH_TRY(expect_array(in, 2));
+  MMH_LET(base.root, read_digest(in));
+  MMH_LET(const ByteView name, in.bytes());
+  base.name = base_name_of(as_text(name));
+  if (base.name.size() != name.size()) return fail(Errc::corrupt, "the base has a name that no file can have");
+  return base;
+}
+
 Result<> read_key(CborReader& in, std::uint64_t key, Trailer& trailer) {
   switch (key) {
     case kVersion: {
@@ -149,12 +160,22 @@ Result<> read_key(CborReader& in, std::uint64_t key, Trailer& trailer) {
       trailer.level = static_cast<int>(level);
       return {};
     }
+    case kBase: {
+      MMH_LET(trailer.base, read_base(in));
+      return {};
+    }
     default:
       return in.skip();
   }
 }
 
 }  // namespace
+
+std::string base_name_of(std::string_view name) {
+  const bool refused = name.size() > kBaseNameMax || name == "." || name == ".." ||
+                       name.find_first_of(std::string_view("/\0", 2)) != std::string_view::npos;
+  return refused ? std::string() : std::string(name);
+}
 
 Buffer write_index_page(std::uint64_t first_number, std::span<const BlockInfo> blocks) {
   MMH_CHECK(blocks.size() <= kIndexPageEntries);
@@ -197,7 +218,7 @@ Result<std::vector<BlockInfo>> parse_index_page(ByteView raw, std::uint64_t firs
 Buffer write_trailer(const Trailer& trailer) {
   Buffer raw;
   CborWriter out(raw);
-  out.map(11);
+  out.map(trailer.base ? 12 : 11);
   out.unsigned_integer(kVersion);
   out.unsigned_integer(trailer.version);
   out.unsigned_integer(kFeatures);
@@ -231,6 +252,12 @@ Buffer write_trailer(const Trailer& trailer) {
   for (const std::string& library : trailer.libraries) out.text(library);
   out.unsigned_integer(kLevel);
   out.integer(trailer.level);
+  if (trailer.base) {
+    out.unsigned_integer(kBase);
+    out.array(2);
+    out.bytes(trailer.base->root.view());
+    out.bytes(as_bytes(trailer.base->name));
+  }
   return raw;
 }
 
@@ -249,6 +276,9 @@ Result<Trailer> parse_trailer(ByteView raw) {
   }
   MMH_TRY(in.finish());
   if (known != kLevel) return fail(Errc::corrupt, "the trailer lacks fields");
+  if (trailer.base.has_value() != ((trailer.features & kFeatureBase) != 0)) {
+    return fail(Errc::corrupt, "the trailer contradicts itself about a base");
+  }
   const std::uint64_t pages =
       trailer.block_count / kIndexPageEntries + (trailer.block_count % kIndexPageEntries != 0 ? 1 : 0);
   if (trailer.index.size() != pages || trailer.top.block >= trailer.block_count) {
@@ -257,10 +287,10 @@ Result<Trailer> parse_trailer(ByteView raw) {
   return trailer;
 }
 
-Result<std::unique_ptr<PackFileWriter>> PackFileWriter::create(ByteSink& sink) {
+Result<std::unique_ptr<PackFileWriter>> PackFileWriter::create(ByteSink& sink, bool may_need_base) {
   std::unique_ptr<PackFileWriter> writer(new PackFileWriter(sink));
   Buffer header(kHeaderSize);
-  write_header(PackHeader{}, header);
+  write_header(PackHeader{.features = may_need_base ? std::uint64_t{kFeatureBase} : 0}, header);
   MMH_TRY(sink.write(header));
   writer->offset_ = kHeaderSize;
   return writer;
@@ -278,6 +308,7 @@ std::unique_ptr<PackFileWriter> PackFileWriter::resume(ByteSink& sink, std::uint
   if (!writer->pending_.empty()) writer->index_.pop_back();
   writer->generation_ = old_trailer.generation + 1;
   writer->previous_trailer_ = old_trailer_offset;
+  writer->base_ = old_trailer.base;
   return writer;
 }
 
@@ -325,7 +356,8 @@ Result<> PackFileWriter::flush_index_page() {
 Result<Trailer> PackFileWriter::finish(Trailer trailer) {
   if (!pending_.empty()) MMH_TRY(flush_index_page());
   trailer.version = kFormatVersion;
-  trailer.features = 0;
+  trailer.base = base_;
+  trailer.features = base_ ? std::uint64_t{kFeatureBase} : 0;
   trailer.block_count = next_number_;
   trailer.index = std::move(index_);
   trailer.generation = generation_;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base_index.h"
 #include "dedup_index.h"
 #include "hard_links.h"
 #include "lanes.h"
@@ -29,13 +30,12 @@ using content::ContentClass;
 using content::ContentType;
 
 constexpr std::size_t kBatchItemsMax = 256;
-constexpr std::size_t kSketchSizeMin = 512;
-constexpr std::size_t kSketchSizeMax = std::size_t{1} << 20;
-constexpr std::size_t kClassifySize = std::size_t{64} << 10;
 constexpr std::size_t kDictionarySize = std::size_t{64} << 10;
 constexpr std::size_t kDictionarySamplesMax = std::size_t{4} << 20;
 constexpr std::size_t kDictionaryBlockMax = std::size_t{256} << 10;  // larger blocks are their own dictionary
 constexpr int kPageLevel = 6;
+constexpr std::uint64_t kBaseMarginMin = std::uint64_t{1} << 10;
+constexpr std::uint64_t kBaseMarginMax = std::uint64_t{32} << 10;
 
 constexpr chunking::ChunkSizes kChunkSizes{std::uint32_t{16} << 10, std::uint32_t{64} << 10, std::uint32_t{256} << 10};
 
@@ -99,6 +99,13 @@ void settle(WaitingRecord& waiting) {
   }
 }
 
+/// Where a file stands in relation to the base.
+struct BaseTrack {
+  TensorNames names;
+  std::optional<BaseFile> version;    ///< What it is a version of.
+  std::optional<std::uint64_t> next;  ///< Where in the base's content what comes next is likely to be.
+};
+
 /// One object of a batch, and what reading it gave.
 struct BatchItem {
   tree::WalkItem found;
@@ -110,6 +117,7 @@ struct BatchItem {
   CutPlan cuts;
   ContentClass content = ContentClass::binary;
   std::optional<chunking::Sketch> sketch;
+  BaseTrack track;
 };
 
 /// A file too long for one segment; shared by the segments in flight.
@@ -118,6 +126,7 @@ struct LongFile {
   tree::OpenedFile opened;
   CutPlan cuts;
   ContentClass content = ContentClass::binary;
+  BaseTrack track;
   std::uint64_t next_offset = 0;  ///< Of the segment to schedule next.
   // From here on: used when segments come back, in order.
   hash::Blake3 hasher;
@@ -148,6 +157,7 @@ struct BlockJob {
   BlockContent content;
   std::shared_ptr<const codec::Dictionary> dictionary;
   Buffer frame;
+  bool needs_base = false;
   hash::Digest hash;
   std::optional<Error> failure;
   TaskPool::Handle task;
@@ -186,10 +196,11 @@ class Packer {
     sizes_.size_max = chunk_max;
     sizes_.average = std::min(sizes_.average, chunk_max);
     sizes_.size_min = std::min(sizes_.size_min, chunk_max);
-    const std::uint64_t in_flight_bytes = options.memory / 8;
+    // Beside a block that is coded against the base stands up to three times as much of it.
+    const std::uint64_t in_flight_bytes = options.memory / 8 / (options.base == nullptr ? 1 : 4);
     blocks_in_flight_max_ =
         static_cast<std::size_t>(std::clamp<std::uint64_t>(in_flight_bytes / block_size(ContentClass::text), 2, 64));
-    const std::uint64_t reads = in_flight_bytes / kSegmentSize;
+    const std::uint64_t reads = options.memory / 8 / kSegmentSize;
     reads_in_flight_max_ =
         static_cast<std::size_t>(std::clamp<std::uint64_t>(options.threads + 2, 2, std::max<std::uint64_t>(2, reads)));
   }
@@ -201,6 +212,13 @@ class Packer {
   void know(const FileRecord& record, std::vector<Extent>&& extents) {
     known_sizes_.insert(record.entry.size);
     known_files_.try_emplace(record.hash, std::move(extents));
+  }
+
+  /// Learns what the base holds, where there is one. The first call.
+  Result<> take_base() {
+    if (options_.base == nullptr) return {};
+    base_.emplace(*options_.base, options_.memory / 16);
+    return base_->scan(pool_, sizes_, options_.cancel);
   }
 
   Result<> run_walk(const tree::WalkOptions& walk) {
@@ -253,6 +271,7 @@ class Packer {
     trailer.writer = options_.writer;
     trailer.libraries = options_.libraries;
     trailer.level = options_.level;
+    if (needs_base_) writer_.need_base({options_.base->trailer().root, options_.base_name});
     if (seal) MMH_TRY(seal());
     MMH_LET(trailer, writer_.finish(std::move(trailer)));
     totals_.entries = trailer.top.entries;
@@ -341,11 +360,12 @@ class Packer {
       if (reused) return true;
     }
     const OpenedSource source(*options_.sys, file->opened);
-    Buffer head(kClassifySize);
+    Buffer head(kLookSize);
     // A file that cannot be read is told of when its segments are.
     if (source.read_at(0, head)) {
-      std::tie(file->content, file->cuts) = look_at(
-          head, file->found.entry, [&](content::LayoutFormat format) { return content::find_layout(source, format); });
+      take_look(*file, look_at(head, file->found.entry, [&](content::LayoutFormat format) {
+        return content::find_layout(source, format, base_.has_value());
+      }));
     }
     long_file_ = std::move(file);
     schedule_segment();
@@ -354,11 +374,15 @@ class Packer {
 
   /// What a file is, by its first bytes and its path, and how its typed regions are to be cut; `find_regions` finds
   /// those of the format that the head promises.
-  std::pair<ContentClass, CutPlan> look_at(ByteView head, const tree::Entry& entry, const auto& find_regions) const {
-    head = head.first(std::min(head.size(), kClassifySize));
-    const ContentClass content = content::classify(head, entry.path);
-    const auto format = content::layout_format(head, entry.size, content);
-    return {content, format ? CutPlan(find_regions(*format), sizes_.size_max) : CutPlan()};
+  FileLook look_at(ByteView head, const tree::Entry& entry, const auto& find_regions) const {
+    return look_at_file(head, entry.path, entry.size, sizes_.size_max, base_.has_value(), find_regions);
+  }
+
+  /// `file`: a BatchItem or a LongFile.
+  static void take_look(auto& file, FileLook look) {
+    file.content = look.content;
+    file.cuts = std::move(look.cuts);
+    file.track.names = TensorNames(std::move(look.regions));
   }
 
   void schedule_segment() {
@@ -424,12 +448,11 @@ class Packer {
 
   void analyse_item(BatchItem& item) {
     const ByteView data = item.segment.data;
-    std::tie(item.content, item.cuts) = look_at(data, item.found.entry, [&](content::LayoutFormat format) {
-      return content::find_layout(*memory_source(data, {}), format);
-    });
+    take_look(item, look_at(data, item.found.entry, [&](content::LayoutFormat format) {
+                return content::find_layout(*memory_source(data, {}), format, base_.has_value());
+              }));
     analyse_segment(item.segment, item.runs, item.cuts, true, sizes_);
-    if (options_.level > 1 && data.size() >= kSketchSizeMin && data.size() <= kSketchSizeMax &&
-        item.content != ContentClass::compressed) {
+    if ((options_.level > 1 || base_) && wants_sketch(item.content, data.size())) {
       item.sketch = chunking::similarity_sketch(data);
     }
   }
@@ -521,8 +544,10 @@ class Packer {
         for (const Extent& extent : known->second) waiting.pieces.push_back({nullptr, extent});
         totals_.duplicate_bytes += entry.size;
       } else if (!item.segment.pieces.empty()) {
-        const auto key = lanes_.key_for(item.content, entry.path, item.sketch ? &*item.sketch : nullptr);
-        add_pieces(waiting, item.segment, job.buffer, item.content, key);
+        const chunking::Sketch* const sketch = item.sketch ? &*item.sketch : nullptr;
+        const auto key = lanes_.key_for(item.content, entry.path, options_.level > 1 ? sketch : nullptr);
+        if (base_) item.track.version = base_->version_of(entry.path, sketch);
+        add_pieces(waiting, item.segment, job.buffer, item.content, key, item.track);
       }
     }
     waiting.record.entry = std::move(entry);
@@ -545,7 +570,8 @@ class Packer {
   }
 
   void add_pieces(WaitingRecord& waiting, const Segment& segment, const std::shared_ptr<ReadBuffer>& buffer,
-                  ContentClass content, const LikenessKey& key) {
+                  ContentClass content, const LikenessKey& key, BaseTrack& track) {
+    if (base_ && !track.version && !track.next) find_start(segment, track);
     for (const Piece& piece : segment.pieces) {
       if (piece.hole) {
         waiting.pieces.push_back({nullptr, Extent{Extent::kHole, 0, piece.length}});
@@ -561,13 +587,72 @@ class Packer {
       if (is_new) {
         known->second = std::make_shared<ChunkPlace>();
         known->second->length = piece.length;
-        lanes_.add(piece.type.value_or(content),
-                   {key, known->second, buffer, segment.data.subspan(piece.offset, piece.length), piece.hash});
+        WaitingChunk chunk{key, known->second, buffer, segment.data.subspan(piece.offset, piece.length), piece.hash};
+        ContentType type = piece.type.value_or(content);
+        if (base_) use_base(chunk, type, segment.file_offset + piece.offset, track);
+        lanes_.add(type, std::move(chunk));
       } else {
         totals_.duplicate_bytes += piece.length;
       }
       waiting.pieces.push_back({known->second, {}});
     }
+  }
+
+  /// Where in the base a file without a known version begins, going by its first chunk that the base holds.
+  void find_start(const Segment& segment, BaseTrack& track) const {
+    for (const Piece& piece : segment.pieces) {
+      if (piece.hole) continue;
+      const auto held = base_->find_chunk(piece.hash, piece.length);
+      if (!held) continue;
+      track.next = *held - std::min<std::uint64_t>(*held, piece.offset - segment.pieces.front().offset);
+      return;
+    }
+  }
+
+  /// Finds what of the base serves a chunk of a file at `file_offset`. Its type loses its elements where they are not
+  /// in their place in the base.
+  void use_base(WaitingChunk& chunk, ContentType& type, std::uint64_t file_offset, BaseTrack& track) {
+    const std::uint64_t length = chunk.data.size();
+    const auto& version = track.version;
+    if (const auto held = base_->find_chunk(chunk.hash, static_cast<std::uint32_t>(length))) {
+      chunk.use = BaseUse::copied;
+      chunk.base = {{*held, length}};
+      chunk.key = {};  // as they come: so neighbours in the base stay neighbours
+      totals_.base_bytes += length;
+      // What stands elsewhere, such as a run of zeros, says nothing about what comes next.
+      if (!version || (*held >= version->offset && *held - version->offset < version->size))
+        track.next = *held + length;
+      return;
+    }
+    if (type.has_elements) chunk.base = base_->find_tensors(version, track.names, file_offset, length);
+    if (!chunk.base.empty()) {
+      track.next = chunk.base.back().offset + chunk.base.back().length;
+    } else if (!type.has_elements || type.content != ContentClass::tensor) {
+      chunk.base = guess_range(file_offset, length, track);
+      if (!chunk.base.empty()) type = ContentType(type.content);
+    }
+    if (!chunk.base.empty()) chunk.use = BaseUse::changed;
+  }
+
+  /// Where a version of a chunk is likely to be in the base, with what is around it: insertions and deletions shift it.
+  std::vector<codec::BaseRange> guess_range(std::uint64_t file_offset, std::uint64_t length, BaseTrack& track) const {
+    std::uint64_t floor = 0;
+    std::uint64_t ceiling = options_.base->trailer().top.content_bytes;
+    if (track.version) {
+      floor = track.version->offset;
+      ceiling = floor + track.version->size;
+      if (!track.next) track.next = floor + std::min(file_offset, track.version->size);
+    }
+    if (!track.next) return {};
+    const std::uint64_t margin = std::clamp<std::uint64_t>(length / 2, kBaseMarginMin, kBaseMarginMax);
+    const std::uint64_t at = std::clamp(*track.next, floor, ceiling);
+    track.next = at + length;
+    std::uint64_t from = std::max(floor, at - std::min(at, margin));
+    const std::uint64_t until = std::min(ceiling, at + length + margin);
+    // At the end of the file: what stands before it.
+    if (until - from < length + margin) from = std::max(floor, until - std::min(until, length + margin));
+    if (from == until) return {};
+    return {{from, until - from}};
   }
 
   /// The front of a segment is stored as the last chunk of the one before it read it. Where it has changed since, what
@@ -593,6 +678,7 @@ class Packer {
     tree::Entry& entry = file.found.entry;
     if (segment.file_offset == 0) {
       file.key = lanes_.key_for(file.content, entry.path, nullptr);
+      if (base_) file.track.version = base_->version_of(entry.path, nullptr);
       file.record = &records_.emplace_back();
       ++totals_.files;
     }
@@ -603,7 +689,7 @@ class Packer {
     }
     if (!file.failed && !file.ended_early) {
       keep_carried(job);
-      add_pieces(*file.record, segment, job.buffer, file.content, file.key);
+      add_pieces(*file.record, segment, job.buffer, file.content, file.key, file.track);
       settle(*file.record);
       totals_.content_bytes += segment.size;
       file.content_size += segment.size;
@@ -703,9 +789,9 @@ class Packer {
         bytes.resize(job->planned_bytes);
         MMH_TRY(fill_from_tar(tar, Bytes(bytes).subspan(had)));
         if (at == 0) {
-          std::tie(file->content, file->cuts) = look_at(bytes, file->found.entry, [&](content::LayoutFormat format) {
-            return content::find_layout(bytes, size, format);
-          });
+          take_look(*file, look_at(bytes, file->found.entry, [&](content::LayoutFormat format) {
+            return content::find_layout(bytes, size, format, base_.has_value());
+          }));
         }
         const std::uint64_t end = at + job->planned_bytes;
         bytes.resize(job->planned_bytes + static_cast<std::size_t>(std::min(size, file->cuts.free_from(end)) - end));
@@ -760,15 +846,75 @@ class Packer {
       at += chunk.data.size();
       chunk.owner.reset();
     }
-    codec::Plan plan = options_.planner->plan(raw, job.content.type, options_.level);
-    if (plan.codec == codec::CodecId::zstd && plan.children.empty()) plan.options.dictionary = job.dictionary;
-    auto frame = codec::encode_frame(*options_.registry, plan, raw, options_.cancel);
+    job.needs_base = job.content.use == BaseUse::copied;
+    auto frame = job.needs_base ? encode_against_base(job.content, raw) : encode_alone(job, raw);
+    if (frame && job.content.use == BaseUse::changed) {
+      auto against = encode_against_base(job.content, raw);
+      job.needs_base = !against || against->size() < frame->size();
+      if (job.needs_base) frame = std::move(against);
+    }
     if (!frame) {
       job.failure = frame.error();
       return;
     }
     job.frame = *std::move(frame);
     job.hash = hash::blake3(job.frame);
+  }
+
+  Result<Buffer> encode_alone(const BlockJob& job, ByteView raw) const {
+    codec::Plan plan = options_.planner->plan(raw, job.content.type, options_.level);
+    if (plan.codec == codec::CodecId::zstd && plan.children.empty()) plan.options.dictionary = job.dictionary;
+    return codec::encode_frame(*options_.registry, plan, raw, options_.cancel);
+  }
+
+  Result<Buffer> encode_against_base(const BlockContent& content, ByteView raw) const {
+    auto reference = std::make_shared<codec::BaseReference>();
+    const bool exact = content.use == BaseUse::copied || content.type.has_elements;
+    reference->ranges = gather_ranges(content, exact);
+    MMH_CHECK(!reference->ranges.empty());
+    codec::Plan plan;
+    if (content.use == BaseUse::copied) {
+      plan.codec = codec::CodecId::base_copy;
+      plan.options.base = std::move(reference);
+    } else {
+      std::size_t size = 0;
+      for (const codec::BaseRange& range : reference->ranges) size += static_cast<std::size_t>(range.length);
+      reference->bytes.resize(size);
+      Bytes room = reference->bytes;
+      for (const codec::BaseRange& range : reference->ranges) {
+        const auto length = static_cast<std::size_t>(range.length);
+        MMH_TRY(options_.base->read_content(range.offset, room.first(length)));
+        room = room.subspan(length);
+      }
+      plan = options_.planner->plan_from_base(raw, std::move(reference), content.type, options_.level);
+    }
+    return codec::encode_frame(*options_.registry, plan, raw, options_.cancel);
+  }
+
+  /// The ranges of a block's chunks. `exact`: each byte has its own, else those that overlap are joined, as far as a
+  /// block may refer to.
+  static std::vector<codec::BaseRange> gather_ranges(const BlockContent& content, bool exact) {
+    std::vector<codec::BaseRange> ranges;
+    const std::uint64_t total_max =
+        exact ? content.size : std::min<std::uint64_t>(codec::kRawSizeMax, 2 * content.size + kBaseMarginMax);
+    std::uint64_t total = 0;
+    for (const WaitingChunk& chunk : content.chunks) {
+      for (const codec::BaseRange& range : chunk.base) {
+        const std::uint64_t end = ranges.empty() ? 0 : ranges.back().offset + ranges.back().length;
+        const bool meets = !ranges.empty() &&
+                           (exact ? range.offset == end : range.offset >= ranges.back().offset && range.offset <= end);
+        const std::uint64_t until = range.offset + range.length;
+        const std::uint64_t added = meets ? until - std::min(until, end) : range.length;
+        if (added == 0 || total + added > total_max) continue;
+        total += added;
+        if (meets) {
+          ranges.back().length += added;
+        } else {
+          ranges.push_back(range);
+        }
+      }
+    }
+    return ranges;
   }
 
   Result<> finish_oldest_block() {
@@ -785,6 +931,7 @@ class Packer {
       index_.insert(chunk.hash, *chunk.place);
       waiting_chunks_.erase(chunk.hash);
     }
+    needs_base_ = needs_base_ || job->needs_base;
     ClassUse& use = totals_.classes[static_cast<std::size_t>(job->content.type.content)];
     use.raw_bytes += job->content.size;
     use.stored_bytes += kBlockHeaderSize + job->frame.size();
@@ -795,6 +942,7 @@ class Packer {
   /// A dictionary for a class, when blocks are too small to hold the context that they need. Trained on the first
   /// blocks of the class that come, and stored before them.
   Result<std::shared_ptr<const codec::Dictionary>> dictionary_for(const BlockContent& block) {
+    if (block.use != BaseUse::none) return std::shared_ptr<const codec::Dictionary>();
     if (!options_.train_dictionary || block_size(block.type) > kDictionaryBlockMax ||
         block.type.content == ContentClass::compressed) {
       return std::shared_ptr<const codec::Dictionary>();
@@ -873,6 +1021,9 @@ class Packer {
   HardLinks hard_links_;
   std::unordered_set<std::string> left_out_;
 
+  std::optional<BaseIndex> base_;
+  bool needs_base_ = false;  ///< Whether a block that is written does.
+
   DedupIndex index_;
   std::unordered_map<hash::Digest, std::shared_ptr<ChunkPlace>, hash::DigestHash> waiting_chunks_;
   Lanes lanes_;
@@ -894,8 +1045,9 @@ class Packer {
 }  // namespace
 
 Result<PackerTotals> pack_tree(const PackerOptions& options, const tree::WalkOptions& walk, ByteSink& out) {
-  MMH_LET(const auto writer, PackFileWriter::create(out));
+  MMH_LET(const auto writer, PackFileWriter::create(out, options.base != nullptr));
   Packer packer(options, *writer);
+  MMH_TRY(packer.take_base());
   MMH_TRY(packer.run_walk(walk));
   MMH_LET(PackerTotals totals, packer.finish(nullptr));
   totals.written_bytes = totals.pack_bytes;
@@ -903,8 +1055,9 @@ Result<PackerTotals> pack_tree(const PackerOptions& options, const tree::WalkOpt
 }
 
 Result<PackerTotals> pack_tar(const PackerOptions& options, tree::TarReader& tar, ByteSink& out) {
-  MMH_LET(const auto writer, PackFileWriter::create(out));
+  MMH_LET(const auto writer, PackFileWriter::create(out, options.base != nullptr));
   Packer packer(options, *writer);
+  MMH_TRY(packer.take_base());
   packer.collect_records();
   MMH_TRY(packer.run_tar(tar));
   const auto problem = [&](const Error& error) { packer.problem(error); };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
+#include <optional>
 
 #include "advice.h"
 #include "lru_cache.h"
@@ -33,6 +35,7 @@ class PackReader final : public Reader {
         registry_(registry),
         name_(display_path(source_->name())),
         heal_(std::move(options.heal)),
+        open_base_(std::move(options.open_base)),
         blocks_(options.cache_bytes) {}
 
   Result<> start();
@@ -50,6 +53,9 @@ class PackReader final : public Reader {
                          const std::function<Result<bool>(std::uint64_t, const Extent&)>& visitor) const override;
   Result<std::shared_ptr<const ManifestPage>> manifest_page(const PageReference& reference,
                                                             unsigned height) const override;
+
+  Result<std::shared_ptr<const Reader>> base() const override;
+  Result<> read_content(std::uint64_t offset, Bytes out) const override;
 
   Result<BlockInfo> block_info(std::uint64_t number) const override;
   Result<Buffer> read_stored(std::uint64_t number) const override;
@@ -76,6 +82,9 @@ class PackReader final : public Reader {
   Result<Buffer> decode(const BlockInfo& block, ByteView frame, std::string_view place, bool with_dictionary) const;
   Result<Buffer> read_typed(std::uint64_t number, BlockType type) const;
   Result<std::shared_ptr<const codec::Dictionary>> dictionary(std::uint64_t number) const;
+  Result<std::shared_ptr<const Reader>> open_base() const;
+  Result<std::uint64_t> read_content_of_page(const PageReference& reference, unsigned height, std::uint64_t offset,
+                                             Bytes out) const;
   Result<ManifestPage> load_page(std::uint64_t number) const;
   Result<> check_page(const ManifestPage& page, const PageReference& reference, unsigned height) const;
   Result<> check_bound(const ManifestPage& page, std::uint64_t number, std::string_view bound) const;
@@ -95,6 +104,9 @@ class PackReader final : public Reader {
   const codec::Registry& registry_;
   const std::string name_;
   const std::function<Result<>(std::uint64_t, Bytes)> heal_;
+  const std::function<Result<std::shared_ptr<const Reader>>(const BaseName&)> open_base_;
+  mutable std::mutex base_mutex_;
+  mutable std::optional<Result<std::shared_ptr<const Reader>>> base_;  // what the first call of base() gave
   Trailer trailer_;
   std::uint64_t trailer_offset_ = 0;
   std::uint64_t pack_size_ = 0;
@@ -304,6 +316,11 @@ Result<Buffer> PackReader::decode(const BlockInfo& block, ByteView frame, std::s
   codec::DecodeContext context;
   if (with_dictionary) {
     context.dictionary = [this](std::uint64_t number) { return dictionary(number); };
+    context.base = [this](std::uint64_t offset, Bytes out) -> Result<> {
+      MMH_LET(const auto content, base());
+      if (content == nullptr) return fail(Errc::corrupt, "refers to a base, and the pack names none");
+      return content->read_content(offset, out).in("its base");
+    };
   }
   Buffer raw(block.raw_size);
   if (auto decoded = codec::decode_frame(registry_, frame, raw, context); !decoded) {
@@ -349,6 +366,61 @@ Result<std::shared_ptr<const codec::Dictionary>> PackReader::dictionary(std::uin
     return codec::Dictionary{number, std::move(bytes)};
   };
   return dictionaries_.get(number, load, [](const codec::Dictionary& made) { return made.bytes.size() + 64; });
+}
+
+Result<std::shared_ptr<const Reader>> PackReader::open_base() const {
+  const BaseName& wanted = *trailer_.base;
+  const auto lacks = [&](Errc code, std::string_view why) {
+    return fail(code, fmt::format("{}: needs its base {}, the pack with root {}: {}", name_, display_path(wanted.name),
+                                  wanted.root.hex().substr(0, 16), why));
+  };
+  if (!open_base_) return lacks(Errc::not_found, "none is to be had here");
+  auto opened = open_base_(wanted);
+  if (!opened) return lacks(opened.error().code, opened.error().what);
+  if ((*opened)->trailer().root != wanted.root) return lacks(Errc::not_found, "another pack was given");
+  return opened;
+}
+
+Result<std::shared_ptr<const Reader>> PackReader::base() const {
+  if (!trailer_.base) return nullptr;
+  const std::lock_guard lock(base_mutex_);
+  if (!base_) base_ = open_base();
+  return *base_;
+}
+
+// Reads from `offset` of the page's content on; the bytes read, fewer than asked for at the page's end.
+Result<std::uint64_t> PackReader::read_content_of_page(const PageReference& reference, unsigned height,
+                                                       std::uint64_t offset, Bytes out) const {
+  MMH_LET(const auto page, manifest_page(reference, height));
+  std::uint64_t done = 0;
+  std::uint64_t begin = 0;  // of the item, in the page's content
+  const auto reaches = [&](std::uint64_t size) { return offset + done < begin + size && done < out.size(); };
+  for (const FileRecord& record : page->records) {
+    if (reaches(record.entry.size)) {
+      MMH_LET(const std::size_t got, read_file(record, offset + done - begin, out.subspan(done)));
+      done += got;
+    }
+    begin += record.entry.size;
+  }
+  for (const PageReference& child : page->children) {
+    if (reaches(child.content_bytes)) {
+      MMH_LET(const std::uint64_t got,
+              read_content_of_page(child, height - 1, offset + done - begin, out.subspan(done)));
+      done += got;
+    }
+    begin += child.content_bytes;
+  }
+  return done;
+}
+
+Result<> PackReader::read_content(std::uint64_t offset, Bytes out) const {
+  if (!range_within<std::uint64_t>(offset, out.size(), trailer_.top.content_bytes)) {
+    return damaged("content", fmt::format("{} bytes at {} are said to be among {}", out.size(), offset,
+                                          trailer_.top.content_bytes));
+  }
+  MMH_LET(const std::uint64_t got, read_content_of_page(trailer_.top, trailer_.height, offset, out));
+  if (got != out.size()) return damaged("content", "the manifest does not list as much as it says");
+  return {};
 }
 
 Result<ManifestPage> PackReader::load_page(std::uint64_t number) const {

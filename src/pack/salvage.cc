@@ -45,7 +45,7 @@ void take_records(const RandomAccessSource& file, const codec::Registry& registr
 
 }  // namespace
 
-Result<Rebuilt> rebuild(const RandomAccessSource& file, const codec::Registry& registry) {
+Result<Rebuilt> rebuild(const RandomAccessSource& file, const codec::Registry& registry, std::optional<BaseName> base) {
   MMH_LET(const std::vector<BlockHeader> found, scan_blocks(file));
   // Numbers come from outside: one that is far above the number of blocks would cost memory for nothing.
   const std::uint64_t number_max = 64 * std::uint64_t{found.size()} + 4096;
@@ -74,6 +74,7 @@ Result<Rebuilt> rebuild(const RandomAccessSource& file, const codec::Registry& r
   BufferSink sink(rebuilt.tail);
   Trailer old;
   old.block_count = count;
+  old.base = std::move(base);
   for (std::uint64_t first = 0; first + kIndexPageEntries <= count; first += kIndexPageEntries) {
     const Buffer raw = write_index_page(first, std::span(blocks).subspan(first, kIndexPageEntries));
     MMH_LET(const Buffer frame, stored_frame(raw));

@@ -8,7 +8,9 @@ namespace mmh::pack {
 
 namespace {
 
-constexpr std::uint64_t kRegionMin = std::uint64_t{4} << 10;         // smaller ones cost more in chunks than they gain
+constexpr std::uint64_t kRegionMin = std::uint64_t{4} << 10;  // smaller ones cost more in chunks than they gain
+constexpr std::size_t kSketchSizeMin = 512;
+constexpr std::size_t kSketchSizeMax = std::size_t{1} << 20;
 constexpr std::uint64_t kTypedChunkSize = std::uint64_t{128} << 10;  // as near as whole elements come to it
 
 // Calls visit(begin, end, hole) for each stretch of [offset, offset + size), in order.
@@ -69,6 +71,24 @@ std::uint64_t CutPlan::free_from(std::uint64_t offset) const {
   if (stretch.chunk_size == 0) return offset;
   const std::uint64_t chunks = (offset - stretch.begin + stretch.chunk_size - 1) / stretch.chunk_size;
   return std::min(stretch.end, stretch.begin + chunks * stretch.chunk_size);
+}
+
+FileLook look_at_file(ByteView head, std::string_view path, std::uint64_t size, std::uint32_t chunk_max,
+                      bool keep_regions,
+                      const std::function<std::vector<content::Region>(content::LayoutFormat)>& find_regions) {
+  head = head.first(std::min(head.size(), kLookSize));
+  FileLook look;
+  look.content = content::classify(head, path);
+  const auto format = content::layout_format(head, size, look.content);
+  if (!format) return look;
+  std::vector<content::Region> regions = find_regions(*format);
+  if (keep_regions) look.regions = regions;
+  look.cuts = CutPlan(std::move(regions), chunk_max);
+  return look;
+}
+
+bool wants_sketch(content::ContentClass content, std::size_t size) {
+  return size >= kSketchSizeMin && size <= kSketchSizeMax && content != content::ContentClass::compressed;
 }
 
 void hash_content(Segment& segment, bool whole) {

@@ -2,8 +2,10 @@
 // The parallel part of packing: reading a stretch of a file, hashing it and cutting it into chunks.
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "mmh/base/sys.h"
@@ -44,6 +46,21 @@ class CutPlan {
   std::vector<content::Region> regions_;
   std::uint32_t chunk_max_ = 0;
 };
+
+/// What the first bytes of a file, at most this many, its path and its size tell.
+inline constexpr std::size_t kLookSize = std::size_t{64} << 10;
+struct FileLook {
+  content::ContentClass content = content::ContentClass::binary;
+  CutPlan cuts;                          ///< How its typed regions are to be cut.
+  std::vector<content::Region> regions;  ///< Those regions, where they were asked for.
+};
+/// `find_regions` finds those of the format that the head promises. `chunk_max`: as CutPlan.
+FileLook look_at_file(ByteView head, std::string_view path, std::uint64_t size, std::uint32_t chunk_max,
+                      bool keep_regions,
+                      const std::function<std::vector<content::Region>(content::LayoutFormat)>& find_regions);
+
+/// Whether a file is worth a similarity sketch.
+bool wants_sketch(content::ContentClass content, std::size_t size);
 
 /// A run of a segment: a chunk of data, or a hole.
 struct Piece {

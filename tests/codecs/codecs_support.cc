@@ -114,6 +114,17 @@ std::vector<Variant> make_variants() {
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});
+  all.push_back({"base_copy", CodecId::base_copy, {}});
+  all.push_back({"base_zstd_3", CodecId::base_zstd, {.level = 3, .window_log = 22}});
+  all.push_back({"base_zstd_19_long", CodecId::base_zstd, {.level = 19, .window_log = 27, .long_matches = true}, true});
+  for (const unsigned width : {1u, 2u, 4u, 8u}) {
+    all.push_back({"base_delta_" + std::to_string(width), CodecId::base_delta, EncodeOptions{.width = width}});
+  }
+  all.push_back({"base_delta_bf16", CodecId::base_delta, {.width = 2, .mantissa = 7}});
+  all.push_back({"base_delta_fp32", CodecId::base_delta, {.width = 4, .mantissa = 23}});
+  all.push_back(
+      {"base_delta_fp32_relative", CodecId::base_delta, {.width = 4, .mantissa = 23, .relative_change = true}});
+  all.push_back({"base_delta_fp64", CodecId::base_delta, {.width = 8, .mantissa = 52}});
   return all;
 }
 
@@ -190,6 +201,53 @@ std::shared_ptr<const codec::Dictionary> test_dictionary() {
   static const auto dictionary =
       std::make_shared<const codec::Dictionary>(codec::Dictionary{.block = 12345, .bytes = text_bytes(5000, 77)});
   return dictionary;
+}
+
+namespace {
+constexpr std::size_t kBaseSize = std::size_t{1} << 23;
+constexpr std::size_t kBaseMiddle = kBaseSize / 2;
+
+const Buffer& base_content() {
+  static const Buffer content = make_data(DataKind::records, kBaseSize);
+  return content;
+}
+
+// From the middle of the base on, in two ranges, the second of which begins before the first.
+codec::BaseReference cut_reference(std::size_t size) {
+  codec::BaseReference reference;
+  if (size == 0) return reference;
+  reference.ranges.push_back({kBaseMiddle, size - size / 3});
+  if (size / 3 > 0) reference.ranges.push_back({kBaseMiddle - 1000, size / 3});
+  for (const auto& range : reference.ranges) {
+    append(reference.bytes, ByteView(base_content()).subspan(range.offset, range.length));
+  }
+  return reference;
+}
+}  // namespace
+
+codec::EncodeOptions options_for(const Variant& variant, ByteView raw) {
+  codec::EncodeOptions options = variant.options;
+  if (!codec_of(variant).needs_base()) return options;
+  codec::BaseReference reference = cut_reference(raw.size());
+  options.base = std::make_shared<const codec::BaseReference>(std::move(reference));
+  return options;
+}
+
+codec::DecodeContext decode_context(const Variant& variant, ByteView raw) {
+  codec::DecodeContext context = context_with_dictionary();
+  context.base = [copied = variant.id == CodecId::base_copy, raw = Buffer(raw.begin(), raw.end())](
+                     std::uint64_t offset, Bytes out) -> Result<> {
+    ByteView content = base_content();
+    if (copied) {
+      const std::size_t first = raw.size() - raw.size() / 3;
+      content = offset == kBaseMiddle ? ByteView(raw).first(first) : ByteView(raw).subspan(first);
+      offset = 0;
+    }
+    if (offset > content.size() || out.size() > content.size() - offset) return fail(Errc::corrupt, "outside the base");
+    std::ranges::copy(content.subspan(offset, out.size()), out.begin());
+    return {};
+  };
+  return context;
 }
 
 codec::DecodeContext context_with_dictionary() {

@@ -27,6 +27,11 @@ const codec::Codec& codec_of(const Variant& variant);
 std::shared_ptr<const codec::Dictionary> test_dictionary();
 codec::DecodeContext context_with_dictionary();
 
+/// The options of a variant for `raw`: with ranges of a base where its codec needs one. And the context that decodes
+/// it.
+codec::EncodeOptions options_for(const Variant& variant, ByteView raw);
+codec::DecodeContext decode_context(const Variant& variant, ByteView raw);
+
 /// Integer differences of width 2, split into planes, then `last`.
 codec::Plan image_plan(codec::Plan last);
 

@@ -22,7 +22,8 @@ class CodecConformance : public testing::TestWithParam<Variant> {
   }
 
   Encoded encode(ByteView raw) const {
-    Result<Encoded> encoded = codec().encode(raw, GetParam().options);
+    raw_.assign(raw.begin(), raw.end());
+    Result<Encoded> encoded = codec().encode(raw, options_for(GetParam(), raw));
     if (!encoded) {
       ADD_FAILURE() << encoded.error().what;
       return {};
@@ -45,7 +46,7 @@ class CodecConformance : public testing::TestWithParam<Variant> {
     std::ranges::fill(memory, kMark);
     std::vector<ByteView> streams(encoded.streams.begin(), encoded.streams.end());
     const Result<> outcome =
-        codec().decode(encoded.parameters, streams, Bytes(memory).first(raw_size), context_with_dictionary());
+        codec().decode(encoded.parameters, streams, Bytes(memory).first(raw_size), decode_context(GetParam(), raw_));
     EXPECT_TRUE(std::ranges::all_of(ByteView(memory).last(kGuard), [](std::byte byte) { return byte == kMark; }))
         << "wrote behind the end";
     if (!outcome) return fail(outcome.error());
@@ -59,6 +60,9 @@ class CodecConformance : public testing::TestWithParam<Variant> {
     ASSERT_TRUE(back.has_value()) << name_of(kind) << " " << size << ": " << back.error().what;
     ASSERT_TRUE(std::ranges::equal(*back, raw)) << name_of(kind) << " " << size;
   }
+
+ private:
+  mutable Buffer raw_;  // what was encoded last, which a base may have to hold
 };
 
 TEST_P(CodecConformance, RoundTripsEveryLengthTo300) {
@@ -186,7 +190,7 @@ TEST_P(CodecConformance, EncodesTheSameTwiceWithOthersBetween) {
   const Buffer other = make_data(DataKind::text, 3'000);
   const Encoded first = encode(raw);
   for (const Variant& between : variants()) {
-    if (!between.slow) ASSERT_OK(codec_of(between).encode(other, between.options));
+    if (!between.slow) ASSERT_OK(codec_of(between).encode(other, options_for(between, other)));
   }
   const Encoded second = encode(raw);
   EXPECT_EQ(second.parameters, first.parameters);
@@ -199,7 +203,8 @@ TEST_P(CodecConformance, EncodesTheSameFromFourThreads) {
   std::vector<Encoded> found(4);
   {
     std::vector<std::jthread> threads;
-    for (Encoded& slot : found) threads.emplace_back([&] { slot = encode(raw); });
+    for (Encoded& slot : found)
+      threads.emplace_back([&] { slot = *codec().encode(raw, options_for(GetParam(), raw)); });
   }
   for (const Encoded& encoded : found) {
     EXPECT_EQ(encoded.parameters, expected.parameters);
@@ -245,7 +250,8 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
                          testing::Pair(22, "pattern"), testing::Pair(23, "run_length"), testing::Pair(24, "palette"),
                          testing::Pair(25, "bit_pack"), testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"),
                          testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled"), testing::Pair(30, "fields"),
-                         testing::Pair(32, "records"), testing::Pair(33, "tokens")));
+                         testing::Pair(32, "records"), testing::Pair(33, "tokens"), testing::Pair(48, "base_copy"),
+                         testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -276,6 +282,8 @@ TEST_P(CodecOptions, OutOfRangeIsAUsageError) {
   const Buffer raw = make_data(DataKind::text, 100);
   EXPECT_EQ(error_of(codecs::builtin_registry().find(GetParam().id)->encode(raw, GetParam().options)), Errc::usage);
 }
+
+std::shared_ptr<const codec::BaseReference> empty_reference() { return std::make_shared<codec::BaseReference>(); }
 
 INSTANTIATE_TEST_SUITE_P(
     Table, CodecOptions,
@@ -323,6 +331,11 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"planes_phase_high", codec::CodecId::planes, {.width = 4, .phase = 4}},
         BadOptions{"rans_section_low", codec::CodecId::rans, {.window_log = 11}},
         BadOptions{"rans_section_high", codec::CodecId::rans, {.window_log = 21}},
+        BadOptions{"base_copy_without_base", codec::CodecId::base_copy, {}},
+        BadOptions{"base_delta_without_base", codec::CodecId::base_delta, {}},
+        BadOptions{"base_zstd_without_base", codec::CodecId::base_zstd, {.window_log = 20}},
+        BadOptions{"base_delta_of_no_bytes", codec::CodecId::base_delta, {.base = empty_reference()}},
+        BadOptions{"base_zstd_window", codec::CodecId::base_zstd, {.window_log = 28, .base = empty_reference()}},
         BadOptions{"transpose_width_low", codec::CodecId::transpose, {.width = 1}},
         BadOptions{"transpose_width_high", codec::CodecId::transpose, {.width = 65}}),
     [](const auto& param_info) { return param_info.param.name; });

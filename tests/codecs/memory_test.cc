@@ -105,8 +105,9 @@ TEST_P(CodecMemory, EncodingStaysWithinWhatItStates) {
     for (const std::size_t size : {std::size_t{1000}, std::size_t{100'000}, std::size_t{4} << 20}) {
       if (size > 1'000'000 && kind != DataKind::zeros) continue;
       const Buffer raw = make_data(kind, size);
-      const std::size_t used = peak_of([&] { EXPECT_OK(codec.encode(raw, GetParam().options)); });
-      const std::size_t stated = codec.encode_memory_max(size, GetParam().options) + kNoise;
+      const codec::EncodeOptions options = options_for(GetParam(), raw);
+      const std::size_t used = peak_of([&] { EXPECT_OK(codec.encode(raw, options)); });
+      const std::size_t stated = codec.encode_memory_max(size, options) + kNoise;
       EXPECT_LE(used, stated) << name_of(kind) << " " << size;
     }
   }
@@ -118,10 +119,10 @@ TEST_P(CodecMemory, DecodingStaysWithinWhatItStates) {
     for (const std::size_t size : {1'000u, 100'000u, 1'000'000u}) {
       if (size > 100'000 && kind != DataKind::zeros) continue;
       const Buffer raw = make_data(kind, size);
-      const Encoded encoded = codec.encode(raw, GetParam().options).value();
+      const Encoded encoded = codec.encode(raw, options_for(GetParam(), raw)).value();
       const std::vector<ByteView> streams(encoded.streams.begin(), encoded.streams.end());
       Buffer back(size);
-      const codec::DecodeContext context = context_with_dictionary();
+      const codec::DecodeContext context = decode_context(GetParam(), raw);
       const std::size_t used = peak_of([&] { EXPECT_OK(codec.decode(encoded.parameters, streams, back, context)); });
       EXPECT_LE(used, codec.decode_memory_max(size) + kNoise) << name_of(kind) << " " << size;
     }
@@ -131,8 +132,8 @@ TEST_P(CodecMemory, DecodingStaysWithinWhatItStates) {
 TEST_P(CodecMemory, HostileStreamsStayWithinIt) {
   const codec::Codec& codec = codec_of(GetParam());
   const Buffer raw = make_data(DataKind::text, 600);
-  const Encoded whole = codec.encode(raw, GetParam().options).value();
-  const codec::DecodeContext context = context_with_dictionary();
+  const Encoded whole = codec.encode(raw, options_for(GetParam(), raw)).value();
+  const codec::DecodeContext context = decode_context(GetParam(), raw);
   Buffer back(raw.size());
   for (std::size_t bit = 0; bit < 8 * std::min<std::size_t>(whole.streams[0].size(), 24); ++bit) {
     Encoded flipped = whole;

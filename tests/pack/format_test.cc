@@ -86,7 +86,8 @@ TEST(Header, RefusesReservedBytes) {
 
 TEST(MissingFeatures, NamesThemAll) {
   EXPECT_EQ(missing_features(0), "");
-  EXPECT_EQ(missing_features(3), "encryption (bit 0), content kept in another pack (bit 1)");
+  EXPECT_EQ(missing_features(7), "encryption (bit 0), bit 2");
+  EXPECT_EQ(missing_features(kFeatureBase), "");
   EXPECT_EQ(missing_features(std::uint64_t{1} << 63), "bit 63");
 }
 

@@ -123,10 +123,36 @@ TEST(TrailerTest, SaysWhatANewerPackNeeds) {
   ASSERT_EQ(error_of(parsed), Errc::unsupported);
   EXPECT_THAT(parsed.error().what, testing::HasSubstr("pack format 2"));
   trailer = some_trailer(1);
-  trailer.features = kFeatureBase;
+  trailer.features = kFeatureEncryption;
   parsed = parse_trailer(write_trailer(trailer));
   ASSERT_EQ(error_of(parsed), Errc::unsupported);
-  EXPECT_THAT(parsed.error().what, testing::HasSubstr("content kept in another pack"));
+  EXPECT_THAT(parsed.error().what, testing::HasSubstr("encryption (bit 0)"));
+}
+
+TEST(TrailerTest, NamesABaseWhereTheFeatureBitSaysSo) {
+  Trailer trailer = some_trailer(1);
+  trailer.features = kFeatureBase;
+  trailer.base = BaseName{test::digest_of(test::random_bytes(10, 1)), "old \xff.mmh"};
+  const Buffer raw = write_trailer(trailer);
+  const auto parsed = parse_trailer(raw);
+  ASSERT_OK(parsed);
+  EXPECT_EQ(parsed->base, trailer.base);
+  EXPECT_EQ(write_trailer(*parsed), raw);
+  expect_every_truncation_refused(raw, parse_trailer);
+
+  trailer.features = 0;
+  EXPECT_EQ(error_of(parse_trailer(write_trailer(trailer))), Errc::corrupt);
+  trailer.features = kFeatureBase;
+  for (const std::string& name : {std::string("../x"), std::string("."), std::string(".."), std::string("a\0b", 3),
+                                  std::string(kBaseNameMax + 1, 'x')}) {
+    EXPECT_EQ(base_name_of(name), "");
+    trailer.base->name = name;
+    EXPECT_EQ(error_of(parse_trailer(write_trailer(trailer))), Errc::corrupt) << name;
+  }
+  trailer.base->name.clear();
+  EXPECT_OK(parse_trailer(write_trailer(trailer)));
+  trailer.base.reset();
+  EXPECT_EQ(error_of(parse_trailer(write_trailer(trailer))), Errc::corrupt);
 }
 
 TEST(TrailerTest, RefusesContradictions) {

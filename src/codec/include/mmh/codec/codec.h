@@ -41,11 +41,28 @@ enum class CodecId : std::uint32_t {
   fields = 30,
   records = 32,
   tokens = 33,
+  base_copy = 48,
+  base_delta = 49,
+  base_zstd = 50,
 };
 
 /// Bytes that many frames share, named by the number of the block that holds them.
 struct Dictionary {
   std::uint64_t block = 0;
+  Buffer bytes = {};
+};
+
+/// A run of a base's content: the regular files of another pack, laid end to end in the order of its manifest.
+struct BaseRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  friend bool operator==(const BaseRange&, const BaseRange&) = default;
+};
+inline constexpr std::size_t kBaseRangesMax = 4096;  ///< Most ranges that one codec node names.
+
+/// What a block is coded against: ranges of the base's content, and their bytes, end to end.
+struct BaseReference {
+  std::vector<BaseRange> ranges = {};
   Buffer bytes = {};
 };
 
@@ -85,7 +102,7 @@ struct EncodeOptions {
   int level = 0;            ///< The library's own scale.
   unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
   unsigned width = 1;   ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
-                        ///< zigzag, xor_delta).
+                        ///< zigzag, xor_delta, base_delta).
   unsigned rotate = 0;  ///< planes: bits by which each element is rotated left first.
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
   std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
@@ -106,6 +123,9 @@ struct EncodeOptions {
   std::shared_ptr<const Dictionary> dictionary = nullptr;  ///< zstd only.
   std::shared_ptr<const RecordLayout> layout = nullptr;    ///< records: what to look for; null: nothing.
   Field token = {};                                        ///< tokens: what one is; its stream is ignored.
+  std::shared_ptr<const BaseReference> base = nullptr;     ///< base_copy, base_delta, base_zstd, which need it.
+  unsigned mantissa = 0;         ///< base_delta: bits below the exponent of an element that is a float; 0: integers.
+  bool relative_change = false;  ///< base_delta: changes are expected in proportion to the elements, not of one size.
   /// LZMA, which may take seconds for a block: set while it runs, it ends with `cancelled`. May be null.
   const CancelFlag* cancel = nullptr;
 };
@@ -121,6 +141,9 @@ struct Encoded {
 struct DecodeContext {
   /// The dictionary in that block. Null: the place has none, and frames that want one are an `unsupported` error.
   std::function<Result<std::shared_ptr<const Dictionary>>(std::uint64_t block)> dictionary;
+  /// Fills `out` with the base's content from `offset` on. Null: the place has no base, and frames that want one are an
+  /// `unsupported` error.
+  std::function<Result<>(std::uint64_t offset, Bytes out)> base = {};
 };
 
 inline constexpr std::size_t kCodecStreamsMax = 32;  ///< Most coded streams of one codec.
@@ -169,6 +192,8 @@ class Codec {
   virtual std::string_view purpose() const = 0;  ///< One line for `mmh codecs`.
   /// The first version of the pack format in which it may stand.
   virtual std::uint32_t since_format() const { return 1; }
+  /// Whether decode() asks for bytes of the base.
+  virtual bool needs_base() const { return false; }
   /// What it takes and yields under these parameters; by default bytes to one stream of bytes. Cheap: it runs for every
   /// node before any is decoded. Errors: corrupt (parameters that mean nothing; decode() checks them as well).
   virtual Result<Signature> signature(ByteView parameters) const;

@@ -55,6 +55,8 @@ struct NodeInfo {
 /// frame's beginning, enough to hold the program. Errors: corrupt (more of the frame is needed, or it is damaged),
 /// unsupported, limit.
 Result<std::vector<CodecId>> frame_codecs(const Registry& registry, ByteView head, std::size_t raw_size);
+/// Whether a codec of the frame asks for bytes of the base. `head` and errors: as frame_codecs().
+Result<bool> frame_needs_base(const Registry& registry, ByteView head, std::size_t raw_size);
 /// The program of a frame, validated, decoding order (the last node yields the block). Empty: the frame is stored raw.
 Result<std::vector<NodeInfo>> describe_frame(const Registry& registry, ByteView frame, std::size_t raw_size);
 

@@ -1,6 +1,7 @@
 #pragma once
 // The planner picks a codec graph for a block.
 
+#include <memory>
 #include <vector>
 
 #include "mmh/codec/frame.h"
@@ -27,6 +28,10 @@ class Planner {
   virtual codec::Plan plan(ByteView raw, const ContentType& type, int level) const = 0;
   /// What plan() weighs for the block. Empty: it needs no trial.
   virtual std::vector<Candidate> candidates(ByteView raw, const ContentType& type, int level) const = 0;
+  /// The plan for `raw` against `base`, its bytes in the base as far as they are known: numbers that stand in the place
+  /// of as many bytes there as their change, all else by matches. Whether it beats plan() is for the caller to see.
+  virtual codec::Plan plan_from_base(ByteView raw, std::shared_ptr<const codec::BaseReference> base,
+                                     const ContentType& type, int level) const = 0;
   /// Raw bytes that a block of this type should hold at `level`; at most codec::kRawSizeMax.
   virtual std::size_t block_size(const ContentType& type, int level) const = 0;
 };

@@ -21,12 +21,12 @@ inline constexpr std::uint64_t kIndexPageEntries = 1024;  ///< Blocks that a ful
 inline constexpr std::uint64_t kStoredSizeMax = (std::uint64_t{64} << 20) + 64;
 inline constexpr std::uint64_t kPackSizeMax = ~std::uint64_t{0} >> 1;  ///< Offsets are below 2^63, as POSIX has them.
 
-/// Feature bits a reader must know to read a pack. None is in use yet; the names are for messages.
+/// Feature bits a reader must know to read a pack.
 enum Feature : std::uint64_t {
   kFeatureEncryption = 1u << 0,
-  kFeatureBase = 1u << 1,  ///< Content depends on another pack.
+  kFeatureBase = 1u << 1,  ///< Content is coded against another pack.
 };
-inline constexpr std::uint64_t kFeaturesKnown = 0;
+inline constexpr std::uint64_t kFeaturesKnown = kFeatureBase;
 /// "encryption (bit 0), bit 17": what this reader lacks of `features`. Empty: nothing.
 std::string missing_features(std::uint64_t features);
 

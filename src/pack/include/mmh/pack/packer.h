@@ -35,6 +35,9 @@ struct PackerOptions {
   tree::ProblemSink problem;  ///< Told of what was left out or changed while it was read.
   std::string writer;         ///< For the trailer.
   std::vector<std::string> libraries;
+  /// Not null: content is coded against this pack too, where that is smaller. New packs only.
+  const Reader* base = nullptr;
+  std::string base_name;  ///< As BaseName::name.
 };
 
 /// Totals of one content class.
@@ -50,6 +53,7 @@ struct PackerTotals {
   std::uint64_t content_bytes = 0;
   std::uint64_t duplicate_bytes = 0;
   std::uint64_t hole_bytes = 0;
+  std::uint64_t base_bytes = 0;  ///< Found in the base as they are.
   std::uint64_t written_bytes = 0;
   std::uint64_t pack_bytes = 0;
   hash::Digest root;

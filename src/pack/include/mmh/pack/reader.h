@@ -15,11 +15,16 @@
 
 namespace mmh::pack {
 
+class Reader;
+
 /// How a reader is to work.
 struct ReaderOptions {
   std::uint64_t cache_bytes = std::uint64_t{256} << 20;  ///< Decoded blocks kept.
   /// Gives the right bytes where those of the file are damaged; called by many threads. Null: damage is an error.
   std::function<Result<>(std::uint64_t offset, Bytes out)> heal = {};
+  /// Gives the pack that this one's blocks are coded against; called once, when the first of them is read, by any
+  /// thread. Null: such blocks cannot be read. Errors: not_found, and those of opening a pack.
+  std::function<Result<std::shared_ptr<const Reader>>(const BaseName& base)> open_base = {};
 };
 
 using BlockData = std::shared_ptr<const Buffer>;
@@ -59,6 +64,13 @@ class Reader {
   /// That its last path comes before the next page's first one is for the caller to see.
   virtual Result<std::shared_ptr<const ManifestPage>> manifest_page(const PageReference& reference,
                                                                     unsigned height) const = 0;
+
+  /// The base, where the trailer names one, else null; opened by the first call. Errors: not_found (it is not to be
+  /// had, or is another pack), and those of opening a pack.
+  virtual Result<std::shared_ptr<const Reader>> base() const = 0;
+  /// Fills `out` with bytes of the pack's content from `offset` on: its regular files end to end, in manifest order.
+  /// Errors: corrupt (the range ends behind the end; damage).
+  virtual Result<> read_content(std::uint64_t offset, Bytes out) const = 0;
 
   virtual Result<BlockInfo> block_info(std::uint64_t number) const = 0;
   /// The payload of a block, verified against the hash in the index. (Its header repeats what the index says and serves

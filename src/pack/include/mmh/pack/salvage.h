@@ -2,9 +2,11 @@
 // Packs that are damaged beyond parity: index and manifest rebuilt from the blocks that are left.
 
 #include <cstdint>
+#include <optional>
 
 #include "mmh/base/files.h"
 #include "mmh/codec/registry.h"
+#include "mmh/pack/pack_file.h"
 
 namespace mmh::pack {
 
@@ -15,7 +17,9 @@ struct Rebuilt {
   std::uint64_t entries = 0;
 };
 /// Scans the file for whole blocks and writes an index of them and a manifest of the entries in them. Keeps all entries
-/// in memory. Errors: corrupt (nothing is left), limit.
-Result<Rebuilt> rebuild(const RandomAccessSource& file, const codec::Registry& registry);
+/// in memory. `base`: what blocks may be coded against, which the lost trailer named. Errors: corrupt (nothing is
+/// left), limit.
+Result<Rebuilt> rebuild(const RandomAccessSource& file, const codec::Registry& registry,
+                        std::optional<BaseName> base = std::nullopt);
 
 }  // namespace mmh::pack
