@@ -232,7 +232,12 @@ class DefaultPlanner final : public Planner {
 
     const Sample sample = take_sample(raw, effort.pieces, effort.piece_size);
     if (type.content == tensor) {
-      if (auto plan = plan_floats(raw, type, sample, effort, weighed)) return *std::move(plan);
+      if (auto plan = plan_floats(raw, type, sample, effort, weighed)) {
+        // Numbers that look like floats and shrink like none may be records.
+        constexpr std::size_t kUsual = 2;
+        if (type.has_elements || size_of(*plan, sample.bytes) * kUsual > sample.bytes.size()) return *std::move(plan);
+        return or_records(*std::move(plan), raw, type, effort, has_lzma, weighed);
+      }
       if (type.has_elements) {
         if (auto plan = plan_quants(raw, type.element, effort, weighed)) return *std::move(plan);
         if (element_size(type.element) == 1) {

@@ -269,6 +269,75 @@ std::optional<RecordLayout> layout_of_fixed(ByteView data, std::size_t width, st
   return layout;
 }
 
+// ---- Columns one behind the other
+
+std::vector<Column> columns_of(ByteView data) {
+  constexpr std::size_t kWindows = 96;
+  constexpr std::size_t kWindow = 4 * kKiB;
+  constexpr std::size_t kColumnsMax = 8;
+  constexpr std::size_t kWindowsMin = 3;
+  if (data.size() < kWindows * kWindow / 2) return {};
+  const std::size_t step = data.size() / kWindows / 8 * 8;
+  struct Run {
+    std::size_t kind;
+    std::size_t windows;
+  };
+  std::vector<Run> runs;
+  for (std::size_t i = 0; i < kWindows; ++i) {
+    const ByteView window = data.subspan(i * step, std::min(kWindow, step));
+    const auto as_bytes_of = [&](std::size_t width) {
+      std::uint64_t cost = 0;
+      for (std::size_t c = 0; c < width; ++c) cost += cost_of_column(window, width, c, false);
+      return cost;
+    };
+    // By kind: bytes, then each width as it is and as differences.
+    const std::array<std::uint64_t, 7> costs = {as_bytes_of(1),
+                                                as_bytes_of(2),
+                                                cost_of_integers<std::uint16_t>(window, 2, 0),
+                                                as_bytes_of(4),
+                                                cost_of_integers<std::uint32_t>(window, 4, 0),
+                                                as_bytes_of(8),
+                                                cost_of_integers<std::uint64_t>(window, 8, 0)};
+    const auto kind = static_cast<std::size_t>(std::ranges::min_element(costs) - costs.begin());
+    if (runs.empty() || runs.back().kind != kind) runs.push_back({.kind = kind, .windows = 0});
+    ++runs.back().windows;
+  }
+  // What is too short to be a column belongs to the one before.
+  std::vector<Run> columns;
+  for (const Run& run : runs) {
+    if (!columns.empty() && (run.windows < kWindowsMin || columns.back().kind == run.kind)) {
+      columns.back().windows += run.windows;
+    } else {
+      columns.push_back(run);
+    }
+  }
+  if (columns.size() < 2 || columns.size() > kColumnsMax) return {};
+  std::vector<Column> found;
+  std::size_t rest = data.size();
+  for (const Run& column : columns) {
+    const std::size_t size = &column == &columns.back() ? rest : column.windows * step;
+    found.push_back({.size = size, .width = std::size_t{1} << (column.kind + 1) / 2});
+    rest -= size;
+  }
+  return found;
+}
+
+RecordLayout layout_of_columns(const std::vector<Column>& columns) {
+  constexpr std::uint32_t kPiece = 4096;
+  RecordLayout layout;
+  const auto add = [&](std::size_t width, std::size_t count, std::size_t stream) {
+    if (width == 0 || count == 0) return;
+    RecordSchema schema{.repeat = count};
+    schema.fields.push_back({.width = static_cast<std::uint32_t>(width), .stream = static_cast<std::uint32_t>(stream)});
+    layout.schemas.push_back(std::move(schema));
+  };
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    add(kPiece, columns[i].size / kPiece, i);
+    add(columns[i].size % kPiece, 1, i);
+  }
+  return layout;
+}
+
 // ---- Records that say how long they are, or begin alike
 
 namespace {
@@ -432,7 +501,7 @@ Grammar grammar_of(const std::vector<ByteView>& records) {
         sum += length;
       }
       const std::uint32_t most = *std::ranges::max_element(lengths);
-      if (odd > odd_max || sum < 2 * records.size() || most * 10 > records.size() * 9) continue;
+      if (odd > odd_max || sum < 2 * records.size() || most * std::size_t{10} > records.size() * 9) continue;
       const auto mean = static_cast<std::size_t>(sum / records.size());
       for (std::size_t i = 0; i < records.size(); ++i) out_of_step[i] = places[i] + k + 1 + mean;
       const std::uint64_t in = cost_in_step(records, after, counter);

@@ -36,6 +36,12 @@ std::size_t nodes_of(const Plan& plan) {
   return nodes;
 }
 
+// The middle of a block: whole units, the first as far from its beginning as many of them.
+ByteView stretch(ByteView raw, std::size_t size, std::size_t unit) {
+  size = std::min(size, raw.size()) / unit * unit;
+  return raw.subspan((raw.size() - size) / 2 / unit * unit, size);
+}
+
 // Looks into records, and into the fields of records, as long as that pays.
 class Search {
  public:
@@ -101,7 +107,25 @@ class Search {
     return {.plan = std::move(plan), .size = size};
   }
 
+  // Columns that make up `raw`; the size is that of all of it, going by a sample of each.
+  Choice columns(ByteView raw, const std::vector<Column>& columns) const {
+    if (columns.empty()) return {.plan = {}, .size = raw.size()};
+    Choice all{.plan = {.codec = CodecId::records}, .size = 0};
+    all.plan.options.layout = std::make_shared<const RecordLayout>(layout_of_columns(columns));
+    all.plan.children.resize(kFirstField);
+    all.plan.children[0] = {.codec = CodecId::rans};
+    for (const Column& column : columns) {
+      const ByteView sample = stretch(raw.first(column.size), kColumnSample, column.width);
+      raw = raw.subspan(column.size);
+      Choice choice = fixed(sample, column.width, 0);
+      all.size += choice.size * column.size / sample.size();
+      all.plan.children.push_back(std::move(choice.plan));
+    }
+    return all;
+  }
+
  private:
+  static constexpr std::size_t kColumnSample = std::size_t{64} << 10;
   static constexpr std::size_t kNodeSize = 6;  // bytes in a frame, about
   static constexpr std::size_t kLeast = 256;
 
@@ -188,12 +212,6 @@ bool is_lines(ContentClass content) {
          content == ContentClass::markup || content == ContentClass::source;
 }
 
-// The middle of a block: whole units, the first as far from its beginning as many of them.
-ByteView stretch(ByteView raw, std::size_t size, std::size_t unit) {
-  size = std::min(size, raw.size()) / unit * unit;
-  return raw.subspan((raw.size() - size) / 2 / unit * unit, size);
-}
-
 constexpr std::size_t kSampleSize = std::size_t{192} << 10;
 constexpr int kDepthMax = 2;
 constexpr std::size_t kLeastBlock = std::size_t{4} << 10;
@@ -234,10 +252,12 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     for (const std::size_t width : record_widths(sample)) candidates.push_back({width, {}});
     for (RecordLayout& layout : layouts_of_tagged(sample)) candidates.push_back({0, std::move(layout)});
   }
+  const auto sample_of = [&](const Candidate& candidate, bool quick) {
+    return stretch(raw, quick ? kSampleSize / 2 : kSampleSize, std::max<std::size_t>(candidate.width, 1));
+  };
   const auto try_out = [&](const Candidate& candidate, bool quick, int depth) {
     const Search search(registry, effort, raw.size(), quick);
-    const ByteView sample =
-        stretch(raw, quick ? kSampleSize / 2 : kSampleSize, std::max<std::size_t>(candidate.width, 1));
+    const ByteView sample = sample_of(candidate, quick);
     return candidate.width != 0 ? search.fixed(sample, candidate.width, depth)
                                 : search.split(sample, candidate.layout, depth);
   };
@@ -252,21 +272,34 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       place = i;
     }
   }
-  if (candidates.empty()) return std::nullopt;
   Choice best;
-  for (int depth = kDepthMax; depth >= 0; --depth) {
+  std::size_t sampled = 1;
+  if (!candidates.empty()) sampled = sample_of(candidates[place], false).size();
+  for (int depth = kDepthMax; depth >= 0 && !candidates.empty(); --depth) {
     best = try_out(candidates[place], false, depth);
     if (nodes_of(best.plan) <= kNodesEnough) break;
   }
-  if (best.plan.codec == CodecId::stored) return std::nullopt;
-
   // What matches a whole block holds, a sample does not show.
-  const ByteView proof = stretch(raw, effort.proof_size, 1);
+  ByteView proof = stretch(raw, effort.proof_size, 1);
   const auto size_of = [&](const Plan& plan) {
     const auto frame = codec::encode_frame(registry, plan, proof);
     return frame ? frame->size() : proof.size();
   };
-  const std::size_t rival_size = size_of(rival);
+  std::size_t rival_size = 0;
+  if (const std::vector<Column> columns = is_lines(content) ? std::vector<Column>() : columns_of(raw);
+      !columns.empty()) {
+    rival_size = size_of(rival);
+    std::size_t least = rival_size * raw.size() / proof.size();
+    if (best.plan.codec != CodecId::stored) least = std::min(least, best.size * raw.size() / sampled);
+    Choice choice = Search(registry, effort, raw.size(), false).columns(raw, columns);
+    if (choice.size + least / 8 < least) {
+      best = std::move(choice);
+      proof = raw;  // columns are all of it
+      rival_size = 0;
+    }
+  }
+  if (best.plan.codec == CodecId::stored) return std::nullopt;
+  if (rival_size == 0) rival_size = size_of(rival);
   const std::size_t size = size_of(best.plan);
   if (effort.weighed != nullptr) effort.weighed(best.plan, size, proof.size());
   if (size + rival_size / 100 >= rival_size) return std::nullopt;

@@ -177,6 +177,7 @@ class Splitter {
     const ByteView near = rest.first(std::min(rest.size(), kRecordMax));
     for (std::size_t s = 0; s < schemas_.size(); ++s) {
       const RecordSchema& schema = schemas_[s];
+      if (schema.repeat != 0 && s != turn_) continue;
       if (rest.size() < schema.signature.size() ||
           !std::equal(schema.signature.begin(), schema.signature.end(), rest.begin())) {
         continue;
@@ -204,6 +205,10 @@ class Splitter {
       put_literal(literal);
       streams_[kControl].push_back(static_cast<std::byte>(s));
       ++record_count_;
+      if (schema.repeat != 0 && ++taken_ == schema.repeat) {
+        ++turn_;
+        taken_ = 0;
+      }
       const std::byte* from = rest.data();
       for (f = 0; f < schema.fields.size(); ++f) {
         Buffer& stream = streams_[kFirst + schema.fields[f].stream];
@@ -236,6 +241,8 @@ class Splitter {
   std::vector<Buffer> streams_;
   std::size_t head_size_;
   std::size_t record_count_ = 0;
+  std::size_t turn_ = 0;   // the schema that is to come, where they come in a row
+  std::size_t taken_ = 0;  // of it
   std::size_t first_literal_ = 0;
   std::size_t literals_inside_ = 0;  // bytes between records
 };
@@ -268,7 +275,7 @@ class Records final : public codec::Codec {
     static const RecordLayout kNothing;
     const RecordLayout& layout = options.layout == nullptr ? kNothing : *options.layout;
     MMH_TRY(check(layout));
-    if (layout.schemas.size() == 1 && layout.schemas[0].signature.empty()) {
+    if (layout.schemas.size() == 1 && layout.schemas[0].signature.empty() && layout.schemas[0].repeat == 0) {
       if (const std::size_t width = plain_width(layout.schemas[0]); width != 0) {
         return encode_plain(raw, layout, width);
       }

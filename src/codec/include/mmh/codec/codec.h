@@ -88,6 +88,8 @@ struct Field {
 struct RecordSchema {
   Buffer signature = {};  ///< What a record begins with; only the encoder looks at it.
   std::vector<Field> fields = {};
+  /// How many of it come in a row before those of the next schema; 0 for all schemas: as they come.
+  std::size_t repeat = 0;
 };
 
 /// What records consist of: the layout that the planner gives to the codec records.

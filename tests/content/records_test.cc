@@ -1,0 +1,212 @@
+#include <fmt/format.h>
+
+#include "mmh/codecs/builtin.h"
+#include "mmh/content/planner.h"
+#include "record_layout.h"
+#include "support/seeded.h"
+#include "support/support.h"
+
+namespace mmh::content {
+namespace {
+
+using codec::CodecId;
+using codec::Field;
+using codec::RecordLayout;
+using test::Random;
+
+const codec::Registry& registry() { return codecs::builtin_registry(); }
+
+template <class T>
+void put(Buffer& out, T value) {
+  append(out, std::as_bytes(std::span(&value, 1)));
+}
+
+// 28 bytes: a sorted number, a kind, a number, noise.
+Buffer catalogue(std::size_t count) {
+  Random random(1);
+  Buffer out;
+  std::uint64_t place = 1'000'000'000;
+  for (std::size_t i = 0; i < count; ++i) {
+    place += random.below(5000);
+    put(out, place);
+    put(out, static_cast<std::uint32_t>(0x4b324130 + 7 * random.below(5)));
+    put(out, static_cast<std::uint32_t>(900 + random.below(300)));
+    put(out, random.next());
+    put(out, std::uint32_t{0});
+  }
+  return out;
+}
+
+// Rows that begin alike, with two strings behind their lengths, and up to three bytes behind them.
+Buffer rows(std::size_t count) {
+  Random random(2);
+  Buffer out;
+  for (std::size_t i = 0; i < count; ++i) {
+    put(out, std::uint16_t{0x5aa5});
+    put(out, static_cast<std::uint32_t>(random.next()));
+    for (const std::size_t names : {200U, 40U}) {
+      Random name(random.below(names));
+      const std::size_t size = 4 + name.below(12);
+      put(out, static_cast<std::uint8_t>(size));
+      for (std::size_t c = 0; c < size; ++c) put(out, static_cast<char>('a' + name.below(26)));
+    }
+    out.resize(out.size() + random.below(4), std::byte{0});
+  }
+  return out;
+}
+
+// Records behind their kinds and lengths.
+Buffer tagged(std::size_t count) {
+  Random random(3);
+  Buffer out;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool is_long = random.below(3) == 0;
+    put(out, static_cast<std::uint16_t>(is_long ? 3 : 2));
+    put(out, static_cast<std::uint16_t>(is_long ? 12 : 6));
+    put(out, static_cast<std::uint16_t>(i / 4));
+    put(out, static_cast<std::uint16_t>(i % 4));
+    put(out, static_cast<std::uint16_t>(random.below(500)));
+    if (is_long) put(out, static_cast<std::uint32_t>(random.below(60'000))), put(out, std::uint16_t{0});
+  }
+  return out;
+}
+
+Buffer table(std::size_t count) {
+  Random random(4);
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) {
+    fmt::format_to(std::back_inserter(out), "{},2026-11-{:02}T{:02}:{:02},name{},{}.{:03}\n", i, 1 + i / 2000 % 28,
+                   i / 60 % 24, i % 60, random.below(300), random.below(40), random.below(1000));
+  }
+  return copy_of(as_bytes(out));
+}
+
+// A column of integers that rise, one of 16-bit numbers, one of text.
+Buffer columns(std::size_t count) {
+  Random random(5);
+  Buffer out;
+  std::uint32_t rising = 0;
+  for (std::size_t i = 0; i < count; ++i) put(out, rising += static_cast<std::uint32_t>(1 + random.below(20)));
+  for (std::size_t i = 0; i < count; ++i) put(out, static_cast<std::uint16_t>(random.below(300)));
+  append(out, test::text_bytes(2 * count, 6));
+  return out;
+}
+
+std::string fields_of(const codec::RecordSchema& schema) {
+  std::string all;
+  for (const Field& field : schema.fields) {
+    if (!all.empty()) all += ' ';
+    switch (field.kind) {
+      case Field::Kind::fixed:
+        all += std::to_string(field.width);
+        break;
+      case Field::Kind::prefixed:
+        all += "string";
+        break;
+      case Field::Kind::terminated:
+        all += field.terminator == '\n' ? "end" : std::string(1, static_cast<char>(field.terminator));
+    }
+  }
+  return all;
+}
+
+TEST(RecordLayout, FindsTheWidthOfRecords) {
+  const auto widths = record_widths(catalogue(4000));
+  ASSERT_FALSE(widths.empty());
+  EXPECT_EQ(widths[0], 28u);
+}
+
+TEST(RecordLayout, FindsNothingInNoise) {
+  const Buffer noise = test::random_bytes(150'000, 1);
+  EXPECT_TRUE(record_widths(noise).empty());
+  EXPECT_TRUE(layouts_of_tagged(noise).empty());
+  EXPECT_TRUE(columns_of(noise).empty());
+}
+
+TEST(RecordLayout, CutsRecordsIntoTheirFields) {
+  const auto layout = layout_of_fixed(catalogue(3000), 28, 24);
+  ASSERT_TRUE(layout.has_value());
+  std::size_t width = 0;
+  for (const Field& field : layout->schemas[0].fields) width += field.width;
+  EXPECT_EQ(width, 28u);
+  EXPECT_LE(layout_of_fixed(catalogue(3000), 28, 6)->schemas[0].fields.size(), 6u);
+}
+
+TEST(RecordLayout, FindsStringsBehindTheirLengths) {
+  const auto layouts = layouts_of_tagged(rows(4000));
+  ASSERT_FALSE(layouts.empty());
+  EXPECT_TRUE(std::ranges::any_of(
+      layouts, [](const RecordLayout& layout) { return fields_of(layout.schemas[0]).starts_with("6 string string"); }));
+}
+
+TEST(RecordLayout, FindsLengthsBehindKinds) {
+  const auto layouts = layouts_of_tagged(tagged(8000));
+  EXPECT_TRUE(std::ranges::any_of(layouts, [](const RecordLayout& layout) {
+    return layout.schemas.size() == 2 && fields_of(layout.schemas[0]) == "10" && fields_of(layout.schemas[1]) == "16";
+  }));
+}
+
+TEST(RecordLayout, FindsTheMarksThatLinesShare) {
+  std::vector<std::string> found;
+  for (const RecordLayout& layout : layouts_of_text(table(3000), '\n')) found.push_back(fields_of(layout.schemas[0]));
+  EXPECT_THAT(found, testing::Contains(", - - : , , . end"));
+  EXPECT_THAT(found, testing::Contains(", , , end"));
+  EXPECT_TRUE(layouts_of_text(test::text_bytes(1000, 1), '\0').empty());
+}
+
+TEST(RecordLayout, TellsColumnsApart) {
+  const Buffer data = columns(100'000);
+  const auto found = columns_of(data);
+  ASSERT_GE(found.size(), 2u);
+  EXPECT_EQ(found[0].width, 4u);
+  EXPECT_NEAR(static_cast<double>(found[0].size), 400'000, 20'000);
+  std::size_t size = 0;
+  for (const Column& column : found) size += column.size;
+  EXPECT_EQ(size, data.size());
+}
+
+struct Kind {
+  std::string_view name;
+  Buffer (*make)(std::size_t count);
+  std::size_t count;
+  ContentClass content;
+};
+
+class RecordsPlan : public testing::TestWithParam<Kind> {};
+
+TEST_P(RecordsPlan, IsSmallerThanTheGeneralCodecByATenthAndGivesTheBytesBack) {
+  const Buffer raw = GetParam().make(GetParam().count);
+  for (const int level : {3, 5}) {
+    const codec::Plan plan = default_planner(registry()).plan(raw, GetParam().content, level);
+    EXPECT_EQ(plan.codec, CodecId::records);
+    const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+    codec::Plan plain{.codec = CodecId::zstd};
+    plain.options.level = 9;
+    EXPECT_LT(frame.size(), codec::encode_frame(registry(), plain, raw)->size() * 9 / 10);
+    Buffer back(raw.size());
+    ASSERT_OK(codec::decode_frame(registry(), frame, back));
+    EXPECT_TRUE(std::ranges::equal(back, raw));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, RecordsPlan,
+                         testing::Values(Kind{"catalogue", catalogue, 12'000, ContentClass::records},
+                                         Kind{"rows", rows, 12'000, ContentClass::binary},
+                                         Kind{"tagged", tagged, 20'000, ContentClass::records},
+                                         Kind{"table", table, 12'000, ContentClass::log},
+                                         Kind{"columns", columns, 100'000, ContentClass::binary}),
+                         [](const auto& kind) { return std::string(kind.param.name); });
+
+TEST(RecordsPlan, ABlockThatRepeatsIsAPattern) {
+  const Buffer unit = test::random_bytes(251, 9);
+  Buffer raw;
+  while (raw.size() < 1'000'000) append(raw, unit);
+  for (const int level : {1, 5}) {
+    const codec::Plan plan = default_planner(registry()).plan(raw, ContentClass::binary, level);
+    EXPECT_EQ(plan.codec, CodecId::pattern);
+    EXPECT_LT(codec::encode_frame(registry(), plan, raw)->size(), unit.size() + 32);
+  }
+}
+
+}  // namespace
+}  // namespace mmh::content
