@@ -81,6 +81,11 @@ void round_trip(const codec::Codec& codec, ByteView in) {
   options.branch = (flags & 8) != 0    ? codec::Branch::x86
                    : (flags & 16) != 0 ? codec::Branch::arm64
                                        : codec::Branch::none;
+  options.big_endian = (flags & 2) != 0;
+  options.is_signed = (flags & 4) != 0;
+  options.channels = 1 + (flags >> 5);
+  options.contexts = 1 + (flags >> 3);
+  options.row_size = std::uint64_t{options.width} * (2 * options.channels + 3);
   options.delta_distance = flags >> 5;
   options.rotate = flags >> 5;
   options.token = {.kind = static_cast<codec::Field::Kind>(options.width % 3),

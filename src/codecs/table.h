@@ -27,6 +27,8 @@ const codec::Codec& scaled_codec();
 const codec::Codec& fields_codec();
 const codec::Codec& records_codec();
 const codec::Codec& tokens_codec();
+const codec::Codec& raster_codec();
+const codec::Codec& audio_codec();
 const codec::Codec& base_copy_codec();
 const codec::Codec& base_delta_codec();
 const codec::Codec& base_zstd_codec();

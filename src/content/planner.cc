@@ -13,6 +13,7 @@
 #include "floats.h"
 #include "front.h"
 #include "mmh/base/check.h"
+#include "predicted.h"
 #include "records.h"
 #include "statistics.h"
 
@@ -56,6 +57,9 @@ constexpr std::size_t kPieceUnit = 48;
 
 // The level of zstd from which on looking for records does not take most of the time.
 constexpr int kRecordsZstd = 5;
+
+// The level of ours from which on pixels and sound are predicted, which takes longer than a fast general codec.
+constexpr int kPredictedLevelMin = 3;
 
 // The level of zstd from which on it is tried on the planes of floats, too.
 constexpr int kPatientZstd = 16;
@@ -221,8 +225,17 @@ class DefaultPlanner final : public Planner {
  private:
   Plan decide(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {
     MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
-    const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
     if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
+    if (level >= kPredictedLevelMin) {
+      if (const auto predicted = predicted_plan(registry_, raw, type, level)) {
+        return choose_predicted(raw, type, *predicted, decide_general(raw, type, level, weighed), weighed);
+      }
+    }
+    return decide_general(raw, type, level, weighed);
+  }
+
+  Plan decide_general(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {
+    const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
     const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
     if (is_text(type.content)) {
       return or_records(has_lzma ? lzma_plan(effort, 4, 0, raw.size()) : zstd_plan(effort.zstd, raw.size()), raw, type,
@@ -352,6 +365,31 @@ class DefaultPlanner final : public Planner {
     if (const std::size_t size = size_of(zstd, stream); size + best.second / 64 < best.second) best = {zstd, size};
     if (best.second + stream.size() / 128 >= stream.size()) best = {Plan{}, stream.size()};
     return best;
+  }
+
+  // `predicting` or `general`, whichever makes less of a picture or of sound. Where a sample leaves that open, or a
+  // fast look at all of it finds what a sample cannot show, both are run.
+  Plan choose_predicted(ByteView raw, const ContentType& type, const Plan& predicting, Plan general,
+                        const Weighed& weighed) const {
+    const RowSample sample = sample_rows(raw, type);
+    const bool is_all = sample.bytes.size() == raw.size();
+    // Tables for each context, of which a sample has many and a block few.
+    constexpr std::size_t kTable = 96;
+    const std::size_t tables = is_all ? 0 : kTable * predicting.children.size();
+    std::size_t size = 0;
+    for (std::size_t at = 0; at < sample.bytes.size(); at += sample.piece_size) {
+      const ByteView piece = ByteView(sample.bytes).subspan(at);
+      const std::size_t piece_size = size_of(predicting, piece.first(std::min(sample.piece_size, piece.size())));
+      size += piece_size - std::min(piece_size / 2, tables);
+    }
+    weighed.add(predicting, size, sample.bytes.size());
+    const std::size_t general_size = size_of(general, sample.bytes);
+    if (is_all) return size < general_size ? predicting : general;
+    if (size > general_size + general_size / 32) return general;
+    const std::uint64_t predicted = std::uint64_t{size} * raw.size() / sample.bytes.size();
+    const bool is_clear = size + size / 16 < general_size;
+    if (is_clear && size_of(zstd_plan(1, raw.size()), raw) > predicted + predicted / 4) return predicting;
+    return size_of(predicting, raw) < size_of(general, raw) ? predicting : general;
   }
 
   // Bytes that `plan` makes of `sample`.

@@ -27,12 +27,17 @@ Plan random_plan(Random& random, int depth) {
       CodecId::deflate,  CodecId::delta,      CodecId::transpose, CodecId::branch_x86, CodecId::branch_arm64,
       CodecId::rans,     CodecId::planes,     CodecId::pattern,   CodecId::run_length, CodecId::palette,
       CodecId::bit_pack, CodecId::bit_planes, CodecId::zigzag,    CodecId::xor_delta,  CodecId::scaled,
-      CodecId::fields};
+      CodecId::fields,   CodecId::raster};
   static constexpr std::array kWidths = {2u, 4u, 8u};
   Plan plan{.codec = kIds[random.below(kIds.size())], .options = {}};
   plan.options.level = static_cast<int>(random.below(4));
   plan.options.width = kWidths[random.below(kWidths.size())];
   if (plan.codec == CodecId::planes) plan.options.rotate = static_cast<unsigned>(random.below(8));
+  if (plan.codec == CodecId::raster) {
+    plan.options.width = 1 + static_cast<unsigned>(random.below(2));
+    plan.options.row_size = 4 + 2 * random.below(300);
+    plan.options.contexts = 1;
+  }
   if (plan.codec == CodecId::fields) plan.options.fields = {2, 12};
   if (plan.codec == CodecId::scaled) plan.options.scale_step = static_cast<unsigned>(random.below(9));
   plan.options.integers = random.below(2) == 0;
@@ -41,9 +46,9 @@ Plan random_plan(Random& random, int depth) {
   if (plan.codec == CodecId::stored || depth == 0) return plan;
   const std::size_t streams =
       plan.codec == CodecId::planes ? plan.options.width
-      : plan.codec == CodecId::pattern || plan.codec == CodecId::palette || plan.codec == CodecId::scaled ? 3
-      : plan.codec == CodecId::run_length || plan.codec == CodecId::fields                                ? 2
-                                                                                                          : 1;
+      : plan.codec == CodecId::pattern || plan.codec == CodecId::palette || plan.codec == CodecId::scaled   ? 3
+      : plan.codec == CodecId::run_length || plan.codec == CodecId::fields || plan.codec == CodecId::raster ? 2
+                                                                                                            : 1;
   for (std::size_t i = 0; i < streams; ++i)
     plan.children.push_back(random_plan(random, streams > 1 ? depth / 3 : depth - 1));
   return plan;

@@ -111,6 +111,29 @@ std::vector<Variant> make_variants() {
   all.push_back({"fields_q8_0", CodecId::fields, {.fields = {2, 32}}});
   all.push_back({"fields_q4_k", CodecId::fields, {.fields = {2, 2, 12, 128}}});
   all.push_back({"fields_8", CodecId::fields, {.fields = {1, 3, 1, 16, 64, 7, 4, 1}}});
+  all.push_back({"raster_8", CodecId::raster, {.width = 1, .row_size = 64, .contexts = 16}});
+  all.push_back({"raster_16", CodecId::raster, {.width = 2, .row_size = 100, .contexts = 5}});
+  all.push_back({"raster_16_signed_big_endian",
+                 CodecId::raster,
+                 {.level = 9, .width = 2, .row_size = 50, .contexts = 4, .big_endian = true, .is_signed = true}});
+  all.push_back(
+      {"raster_colour", CodecId::raster, {.level = 5, .width = 1, .row_size = 61, .channels = 3, .contexts = 30}});
+  all.push_back({"raster_colour_blended",
+                 CodecId::raster,
+                 {.level = 9, .width = 1, .row_size = 6, .channels = 3, .contexts = 2}});
+  all.push_back({"raster_many_channels",
+                 CodecId::raster,
+                 {.level = 7, .width = 2, .row_size = 4000, .channels = 7, .contexts = 31}});
+  all.push_back({"audio_8", CodecId::audio, {.width = 1, .contexts = 1}, true});
+  all.push_back(
+      {"audio_16_stereo", CodecId::audio, {.width = 2, .channels = 2, .contexts = 16, .is_signed = true}, true});
+  all.push_back({"audio_16_long",
+                 CodecId::audio,
+                 {.level = 9, .width = 2, .channels = 8, .contexts = 3, .big_endian = true, .is_signed = true},
+                 true});
+  all.push_back({"audio_24", CodecId::audio, {.width = 3, .contexts = 4, .is_signed = true}, true});
+  all.push_back(
+      {"audio_24_big_endian", CodecId::audio, {.level = 7, .width = 3, .channels = 2, .big_endian = true}, true});
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});

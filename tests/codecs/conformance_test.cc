@@ -242,16 +242,17 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
     found.emplace_back(static_cast<unsigned>(codec->id()), codec->name());
     EXPECT_FALSE(codec->purpose().empty());
   }
-  EXPECT_THAT(found, testing::ElementsAre(
-                         testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
-                         testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
-                         testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"),
-                         testing::Pair(19, "branch_arm64"), testing::Pair(20, "rans"), testing::Pair(21, "planes"),
-                         testing::Pair(22, "pattern"), testing::Pair(23, "run_length"), testing::Pair(24, "palette"),
-                         testing::Pair(25, "bit_pack"), testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"),
-                         testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled"), testing::Pair(30, "fields"),
-                         testing::Pair(32, "records"), testing::Pair(33, "tokens"), testing::Pair(48, "base_copy"),
-                         testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
+  EXPECT_THAT(found,
+              testing::ElementsAre(
+                  testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
+                  testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
+                  testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"), testing::Pair(19, "branch_arm64"),
+                  testing::Pair(20, "rans"), testing::Pair(21, "planes"), testing::Pair(22, "pattern"),
+                  testing::Pair(23, "run_length"), testing::Pair(24, "palette"), testing::Pair(25, "bit_pack"),
+                  testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"), testing::Pair(28, "xor_delta"),
+                  testing::Pair(29, "scaled"), testing::Pair(30, "fields"), testing::Pair(32, "records"),
+                  testing::Pair(33, "tokens"), testing::Pair(34, "raster"), testing::Pair(35, "audio"),
+                  testing::Pair(48, "base_copy"), testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -305,6 +306,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"lzma_position_bits", codec::CodecId::lzma, {.pb = 5}},
         BadOptions{"lzma_delta_distance", codec::CodecId::lzma, {.delta_distance = 257}},
         BadOptions{"deflate_level_high", codec::CodecId::deflate, {.level = 13}},
+        BadOptions{"raster_width_3", codec::CodecId::raster, {.width = 3, .row_size = 30}},
+        BadOptions{"raster_no_rows", codec::CodecId::raster, {}},
+        BadOptions{"raster_half_a_pixel", codec::CodecId::raster, {.width = 2, .row_size = 31}},
+        BadOptions{"raster_rows_of_a_pixel", codec::CodecId::raster, {.row_size = 3, .channels = 3}},
+        BadOptions{"raster_rows_too_long", codec::CodecId::raster, {.row_size = 131'073}},
+        BadOptions{"raster_no_contexts", codec::CodecId::raster, {.row_size = 30, .contexts = 0}},
+        BadOptions{"raster_contexts_high", codec::CodecId::raster, {.row_size = 30, .contexts = 32}},
+        BadOptions{"audio_width_4", codec::CodecId::audio, {.width = 4}},
+        BadOptions{"audio_channels_9", codec::CodecId::audio, {.channels = 9}},
+        BadOptions{"audio_contexts_17", codec::CodecId::audio, {.contexts = 17}},
         BadOptions{"delta_width_zero", codec::CodecId::delta, {.width = 0}},
         BadOptions{"delta_width_high", codec::CodecId::delta, {.width = 65536}},
         BadOptions{"delta_integers_of_three", codec::CodecId::delta, {.width = 3, .integers = true}},

@@ -41,6 +41,8 @@ enum class CodecId : std::uint32_t {
   fields = 30,
   records = 32,
   tokens = 33,
+  raster = 34,
+  audio = 35,
   base_copy = 48,
   base_delta = 49,
   base_zstd = 50,
@@ -112,6 +114,11 @@ struct EncodeOptions {
   /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64; below
   /// 4).
   unsigned phase = 0;
+  std::uint64_t row_size = 0;    ///< raster: bytes from one row to the next.
+  unsigned channels = 1;         ///< raster, audio: elements of a pixel, of a moment.
+  unsigned contexts = 1;         ///< raster, audio: streams of symbols they yield; one more holds the rest.
+  bool big_endian = false;       ///< raster, audio: order of the bytes of an element.
+  bool is_signed = false;        ///< raster, audio: elements have a sign.
   bool text = false;             ///< The input is text: literal-context choices of brotli and LZMA.
   bool long_matches = false;     ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
   bool extreme = false;          ///< LZMA: the slower search that xz calls -e.
