@@ -105,6 +105,9 @@ Result<ParityInfo> set_parity(const std::string& path, std::uint32_t loss_ppm, c
 
 namespace {
 
+constexpr std::string_view kDamagedBefore =
+    "can be mended, but not to a sound pack: it was damaged before the parity was made; nothing was written";
+
 /// One call of repair_pack().
 class Repair {
  public:
@@ -121,6 +124,10 @@ class Repair {
     if (!mended && !options_.from.empty() &&
         (mended.error().code == Errc::corrupt || mended.error().code == Errc::not_found)) {
       mended = refill(mended.error());
+    }
+    if (!mended && mended.error().code == Errc::not_found) {
+      mended =
+          write(*source_, false, "is damaged, and has no parity to mend it; name a copy or the originals with --from");
     }
     MMH_TRY(std::move(mended));
     MMH_LET(const auto result, open_source(real_sys(), in_place_ ? path_ : options_.output));
@@ -143,14 +150,12 @@ class Repair {
   Result<> mend_by_parity(const std::vector<const RandomAccessSource*>& others) {
     MMH_LET(image_, pack::HealedPack::open(*source_, others, work_.context()));
     MMH_TRY(image_->heal());
-    return write(*image_, image_->displaced());
+    return write(*image_, image_->displaced(), kDamagedBefore);
   }
 
-  // Writes the mended image over the file, or as another.
-  Result<> write(const RandomAccessSource& image, bool moved) {
-    MMH_LET(summary_.root, require_sound(image, options_,
-                                         "can be mended, but not to a sound pack: it was damaged before the parity was "
-                                         "made; nothing was written"));
+  // Writes the mended image over the file, or as another. `unsound`: what to say of one that does not verify.
+  Result<> write(const RandomAccessSource& image, bool moved, std::string_view unsound) {
+    MMH_LET(summary_.root, require_sound(image, options_, unsound));
     summary_.pack_bytes = image.size();
     summary_.moved = moved;
     const auto told = [&](pack::ByteRange range) {
@@ -198,7 +203,7 @@ class Repair {
     if (refill.lost() == 0) return fail(why);
     summary_.refilled_blocks = refill.exact();
     if (image_ == nullptr) {
-      if (refill.exact() == refill.lost()) return write(refill.patched(), false);
+      if (refill.exact() == refill.lost()) return write(refill.patched(), false, kDamagedBefore);
     } else if (refill.exact() > 0) {
       // What originals do not give back, parity may now bear.
       std::vector<const RandomAccessSource*> others = others_;

@@ -76,6 +76,23 @@ TEST_F(ParityCli, RepairWritesElsewhereAndTakesCopies) {
   EXPECT_EQ(read("x.mmh"), bad);
 }
 
+TEST_F(ParityCli, RepairWithoutParityTellsSoundFromDamagedFromOther) {
+  mmh_ok({"pack", "--parity", "0", "data", "-o", "none.mmh"});
+  const std::string none = read("none.mmh");
+  EXPECT_THAT(mmh_ok({"repair", "none.mmh"}), HasSubstr("sound"));
+  EXPECT_EQ(read("none.mmh"), none);
+  std::string bad = none;
+  bad[5000] = static_cast<char>(bad[5000] ^ 1);
+  write("none.mmh", bad);
+  const auto damaged = mmh({"repair", "none.mmh"});
+  EXPECT_EQ(status_of(damaged), Status::damage);
+  EXPECT_THAT(damaged.err, HasSubstr("--from"));
+  EXPECT_EQ(read("none.mmh"), bad);
+  const auto other = mmh({"repair", "data/text"});
+  EXPECT_EQ(status_of(other), Status::damage);
+  EXPECT_THAT(other.err, HasSubstr("not an MMH pack"));
+}
+
 TEST_F(ParityCli, CatDeliversRightBytesFromADamagedPackAndWarns) {
   damage(20'000, 2000);
   const auto result = mmh({"cat", "x.mmh", "data/noise", "data/text"});

@@ -36,7 +36,7 @@ TEST(Periods, FindsNoneInNoise) {
   EXPECT_TRUE(find_periods(test::random_bytes(1, 1), 4).empty());
 }
 
-TEST(Periods, FindsNoneInOneByteOverAndOver) { EXPECT_TRUE(find_periods(Buffer(100'000), 4).empty()); }
+TEST(Periods, FindsNoneInOneByteOverAndOver) { EXPECT_TRUE(find_periods(Buffer(100'000, std::byte{7}), 4).empty()); }
 
 TEST(Periods, NamesNoMoreThanAsked) {
   Buffer nested = records(12, 6, 30);
