@@ -24,8 +24,8 @@ Result<> make_symbols(const fec::Interleaving& layout, std::uint32_t block, std:
 /// All repair shards of a table of checks, one after another.
 Result<Buffer> make_check_shards(const fec::Interleaving& checks, ByteView table);
 
-/// Makes the shards that are missing in front of the repair shards, in the groups where enough are left. `shards`: all of
-/// them, by number; `have`: which are there, and after the call which came back.
+/// Makes the shards that are missing in front of the repair shards, in the groups where enough are left. `shards`: all
+/// of them, by number; `have`: which are there, and after the call which came back.
 Result<> complete_shards(const fec::Interleaving& checks, Bytes shards, std::vector<bool>& have);
 
 /// Reads repair symbol `index` whole.
