@@ -58,8 +58,8 @@ constexpr std::size_t kPieceUnit = 48;
 // The level of zstd from which on looking for records does not take most of the time.
 constexpr int kRecordsZstd = 5;
 
-// The level of ours from which on pixels and sound are predicted, which takes longer than a fast general codec.
-constexpr int kPredictedLevelMin = 3;
+// The level of ours from which on pixels and sound are predicted: that unpacks far slower than what lower levels use.
+constexpr int kPredictedLevelMin = 7;
 
 // The level of zstd from which on it is tried on the planes of floats, too.
 constexpr int kPatientZstd = 16;
