@@ -59,7 +59,7 @@ std::vector<PeriodPeak> find_periods(ByteView data, std::size_t count) {
   for (std::uint32_t distance = 1; distance <= kPeriodMax; ++distance) {
     const std::uint32_t share = shares[distance];
     // A tenth of what can still be gained, and more than its neighbours have.
-    if (share < usual + (kOne - usual) / 10) continue;
+    if (share <= usual + (kOne - usual) / 10) continue;
     if (share < shares[distance - 1] || (distance < kPeriodMax && share < shares[distance + 1])) continue;
     const bool explained = std::ranges::any_of(peaks, [&](const PeriodPeak& shorter) {
       return distance % shorter.period == 0 && share < shorter.equal + (kOne - shorter.equal) / 10;
