@@ -154,7 +154,7 @@ void BaseIndex::add_pieces(const Segment& segment, std::uint64_t file_offset) {
 }
 
 // On any thread.
-BaseIndex::Scanned BaseIndex::scan_small_files(std::vector<std::pair<FileRecord, std::uint64_t>> files,
+BaseIndex::Scanned BaseIndex::scan_small_files(const std::vector<std::pair<FileRecord, std::uint64_t>>& files,
                                                const chunking::ChunkSizes& sizes) const {
   Scanned scanned;
   std::size_t total = 0;

@@ -79,7 +79,7 @@ class BaseIndex {
   void add_pieces(const Segment& segment, std::uint64_t file_offset);
   Result<> scan_long_file(const FileRecord& record, std::uint64_t offset, TaskPool& pool,
                           const chunking::ChunkSizes& sizes, const CancelFlag* cancel);
-  Scanned scan_small_files(std::vector<std::pair<FileRecord, std::uint64_t>> files,
+  Scanned scan_small_files(const std::vector<std::pair<FileRecord, std::uint64_t>>& files,
                            const chunking::ChunkSizes& sizes) const;
   bool has_room() const { return files_.size() + likeness_.size() + tensors_.size() < entries_max_; }
 
