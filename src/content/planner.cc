@@ -271,7 +271,8 @@ class DefaultPlanner final : public Planner {
       weighed.add(*pattern, size, raw.size());
       if (size < size_of(plan, raw)) return *std::move(pattern);
     }
-    if (effort.zstd < kRecordsZstd) return plan;
+    const bool is_code = type.content == machine_x86 || type.content == machine_arm64 || type.content == machine_other;
+    if (is_code || effort.zstd < kRecordsZstd) return plan;
     RecordsEffort records{.backs = {}, .gain_min = effort.gain_min, .proof_size = kMiB / 2};
     records.backs.emplace_back([](std::size_t size) { return zstd_plan(1, size); });
     if (effort.zstd > 1) {
