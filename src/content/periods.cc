@@ -14,15 +14,11 @@ constexpr std::size_t kPieceSize = std::size_t{16} << 10;
 constexpr std::uint32_t kOne = 65536;
 
 // Adds, for each distance, the bytes of `piece` that equal the one that far before, and how many were compared.
-void count_equal(ByteView piece, std::vector<std::uint32_t>& equal, std::vector<std::uint32_t>& compared) {
+void correlate(ByteView piece, std::vector<std::uint32_t>& equal, std::vector<std::uint32_t>& compared) {
   const std::size_t longest = std::min<std::size_t>(kPeriodMax, piece.size() / 2);
   for (std::size_t distance = 1; distance <= longest; ++distance) {
-    const std::byte* const now = piece.data() + distance;
-    const std::byte* const before = piece.data();
     const std::size_t size = piece.size() - distance;
-    std::uint32_t count = 0;
-    for (std::size_t i = 0; i < size; ++i) count += now[i] == before[i] ? 1 : 0;
-    equal[distance] += count;
+    equal[distance] += count_equal(piece.first(size), piece.subspan(distance));
     compared[distance] += static_cast<std::uint32_t>(size);
   }
 }
@@ -41,7 +37,7 @@ std::vector<PeriodPeak> find_periods(ByteView data, std::size_t count) {
   std::vector<std::uint32_t> equal(kPeriodMax + 1), compared(kPeriodMax + 1);
   Histogram counts{};
   sample(data, kPieces, kPieceSize, [&](ByteView piece) {
-    count_equal(piece, equal, compared);
+    correlate(piece, equal, compared);
     count_bytes(piece, counts);
   });
   const std::uint32_t expected = chance_of_equal(counts);

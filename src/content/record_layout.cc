@@ -118,17 +118,7 @@ std::vector<std::size_t> record_widths(ByteView data) {
   const std::size_t width_max = std::min(kWidthMax, data.size() - compared);
   std::vector<std::uint32_t> equal(width_max + 2);
   for (std::size_t lag = 1; lag <= width_max; ++lag) {
-    std::uint32_t sum = 0;
-    // In runs whose counts fit a byte, which vectors add up.
-    for (std::size_t begin = 0; begin < compared; begin += 128) {
-      const std::byte* const a = data.data() + begin;
-      const std::byte* const b = a + lag;
-      const std::size_t size = std::min<std::size_t>(128, compared - begin);
-      std::uint8_t run = 0;
-      for (std::size_t i = 0; i < size; ++i) run = static_cast<std::uint8_t>(run + (a[i] == b[i] ? 1 : 0));
-      sum += run;
-    }
-    equal[lag] = sum;
+    equal[lag] = count_equal(data.first(compared), data.subspan(lag, compared));
   }
   std::uint64_t all = std::accumulate(equal.begin(), equal.end(), std::uint64_t{0});
   const std::uint64_t mean = all / width_max;

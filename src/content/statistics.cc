@@ -59,6 +59,21 @@ void count_bytes(ByteView data, Histogram& counts) {
   for (std::size_t b = 0; b < counts.size(); ++b) counts[b] += others[0][b] + others[1][b] + others[2][b];
 }
 
+std::uint32_t count_equal(ByteView a, ByteView b) {
+  std::uint32_t sum = 0;
+  // In runs whose counts fit a byte, which vectors add up.
+  constexpr std::size_t kRun = 128;
+  for (std::size_t begin = 0; begin < a.size(); begin += kRun) {
+    const std::byte* const in_a = a.data() + begin;
+    const std::byte* const in_b = b.data() + begin;
+    const std::size_t size = std::min(kRun, a.size() - begin);
+    std::uint8_t run = 0;
+    for (std::size_t i = 0; i < size; ++i) run = static_cast<std::uint8_t>(run + (in_a[i] == in_b[i] ? 1 : 0));
+    sum += run;
+  }
+  return sum;
+}
+
 std::uint64_t total(const Histogram& counts) {
   std::uint64_t sum = 0;
   for (const std::uint32_t count : counts) sum += count;

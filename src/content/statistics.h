@@ -16,6 +16,9 @@ using Histogram = std::array<std::uint32_t, 256>;
 /// Adds every byte of `data` to `counts`.
 void count_bytes(ByteView data, Histogram& counts);
 
+/// Places at which `a` and `b`, of one size, hold the same byte.
+std::uint32_t count_equal(ByteView a, ByteView b);
+
 /// Sum of the counts.
 std::uint64_t total(const Histogram& counts);
 

@@ -79,22 +79,6 @@ std::string name_of(const std::string& path) {
   return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-class SpoolWriter final : public ByteSink {
- public:
-  explicit SpoolWriter(Spool& spool) : spool_(spool) {}
-  Result<> write(ByteView bytes) override {
-    if (bytes.size() > spool_.size() - offset_) return fail(Errc::corrupt, "a section is larger than the list says");
-    MMH_TRY(spool_.write_at(offset_, bytes));
-    offset_ += bytes.size();
-    return {};
-  }
-  bool full() const { return offset_ == spool_.size(); }
-
- private:
-  Spool& spool_;
-  std::uint64_t offset_ = 0;
-};
-
 class Examination {
  public:
   Examination(const RandomAccessSource& source, std::string path, const LoadedProtection& loaded,

@@ -27,21 +27,6 @@ Result<Footer> footer_at(const RandomAccessSource& source, std::uint64_t offset)
   return footer;
 }
 
-class SpoolSink final : public ByteSink {
- public:
-  explicit SpoolSink(Spool& spool) : spool_(spool) {}
-  Result<> write(ByteView bytes) override {
-    if (bytes.size() > spool_.size() - offset_) return fail(Errc::corrupt, "the section is larger than it says");
-    MMH_TRY(spool_.write_at(offset_, bytes));
-    offset_ += bytes.size();
-    return {};
-  }
-
- private:
-  Spool& spool_;
-  std::uint64_t offset_ = 0;
-};
-
 class Image final : public HealedPack {
  public:
   Image(const RandomAccessSource& file, const ParityContext& context) : file_(file), context_(context) {}
@@ -130,10 +115,10 @@ class Image final : public HealedPack {
     }
     if (layout().goal.section_offset != layout().goal.data_size) return heal_tail_elsewhere();
     MMH_LET(tail_, Spool::make(*context_.sys, layout().section_size() + kFooterSize, context_.memory / 8, "parity"));
-    SpoolSink sink(tail_);
+    SpoolWriter sink(tail_);
     if (!healer_->write_section(sink)) {
       // Parity is made of the data alone, so it can be made anew.
-      SpoolSink again(tail_);
+      SpoolWriter again(tail_);
       return make_tail(Data(*this), again);
     }
     std::array<std::byte, kFooterSize> bytes;
@@ -180,7 +165,7 @@ class Image final : public HealedPack {
     goal.section_offset = goal.data_size;
     MMH_LET(const ParityLayout planned, plan_parity(goal));
     MMH_LET(tail_, Spool::make(*context_.sys, planned.section_size() + kFooterSize, context_.memory / 8, "parity"));
-    SpoolSink sink(tail_);
+    SpoolWriter sink(tail_);
     MMH_TRY(write_pack_parity(Data(*this), goal.loss_ppm, context_, sink));
     size_ = planned.end_offset() + kFooterSize;
     return {};
@@ -194,7 +179,7 @@ class Image final : public HealedPack {
     if (!spool) return false;
     tail_ = *std::move(spool);
     data_whole_ = true;
-    SpoolSink sink(tail_);
+    SpoolWriter sink(tail_);
     if (make_tail(Data(*this), sink)) return true;
     data_whole_ = false;
     return false;

@@ -24,4 +24,21 @@ class Spool {
   Fd file_;
 };
 
+/// Fills a spool from its beginning. Errors: corrupt (what is written is larger), no_space, io.
+class SpoolWriter final : public ByteSink {
+ public:
+  explicit SpoolWriter(Spool& spool) : spool_(spool) {}
+  Result<> write(ByteView bytes) override {
+    if (bytes.size() > spool_.size() - offset_) return fail(Errc::corrupt, "the section is larger than it says");
+    MMH_TRY(spool_.write_at(offset_, bytes));
+    offset_ += bytes.size();
+    return {};
+  }
+  bool full() const { return offset_ == spool_.size(); }
+
+ private:
+  Spool& spool_;
+  std::uint64_t offset_ = 0;
+};
+
 }  // namespace mmh::pack
