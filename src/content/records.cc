@@ -30,6 +30,11 @@ struct Choice {
   std::size_t size = 0;
 };
 
+struct Compared {
+  Choice choice;
+  std::size_t rival_size;  // of the same bytes
+};
+
 std::size_t nodes_of(const Plan& plan) {
   std::size_t nodes = plan.codec == CodecId::stored ? 0 : 1;
   for (const Plan& child : plan.children) nodes += nodes_of(child);
@@ -107,9 +112,10 @@ class Search {
     return {.plan = std::move(plan), .size = size};
   }
 
-  // Columns that make up `raw`; the size is that of all of it, going by a sample of each.
-  Choice columns(ByteView raw, const std::vector<Column>& columns) const {
-    if (columns.empty()) return {.plan = {}, .size = raw.size()};
+  // Columns that make up `raw`, and what `rival` makes of them; sizes are those of all of it, going by a sample of
+  // each.
+  Compared columns(ByteView raw, const std::vector<Column>& columns, const Plan& rival) const {
+    std::size_t rival_size = 0;
     Choice all{.plan = {.codec = CodecId::records}, .size = 0};
     all.plan.options.layout = std::make_shared<const RecordLayout>(layout_of_columns(columns));
     all.plan.children.resize(kFirstField);
@@ -119,9 +125,10 @@ class Search {
       raw = raw.subspan(column.size);
       Choice choice = fixed(sample, column.width, 0);
       all.size += choice.size * column.size / sample.size();
+      rival_size += size_of(rival, sample) * column.size / sample.size();
       all.plan.children.push_back(std::move(choice.plan));
     }
-    return all;
+    return {.choice = std::move(all), .rival_size = rival_size};
   }
 
  private:
@@ -263,7 +270,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
   };
   // Looking at one in all ways takes as long as looking at all in passing.
   std::size_t place = 0;
-  if (candidates.size() > 1) {
+  if (!candidates.empty()) {
     std::size_t least = ~std::size_t{0};
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const std::size_t size = try_out(candidates[i], true, 1).size;
@@ -271,6 +278,10 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       least = size;
       place = i;
     }
+    // What does not win in passing hardly does by looking closer.
+    const ByteView sample = sample_of(candidates[place], true);
+    const auto plain = codec::encode_frame(registry, effort.backs[0](sample.size()), sample);
+    if (plain && least >= plain->size() - plain->size() / 64) candidates.clear();
   }
   Choice best;
   std::size_t sampled = 1;
@@ -291,7 +302,8 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     rival_size = size_of(rival);
     std::size_t least = rival_size * raw.size() / proof.size();
     if (best.plan.codec != CodecId::stored) least = std::min(least, best.size * raw.size() / sampled);
-    Choice choice = Search(registry, effort, raw.size(), false).columns(raw, columns);
+    auto [choice, rival_there] = Search(registry, effort, raw.size(), false).columns(raw, columns, rival);
+    least = std::min(least, rival_there);
     if (choice.size + least / 8 < least) {
       best = std::move(choice);
       proof = raw;  // columns are all of it

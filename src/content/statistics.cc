@@ -1,7 +1,9 @@
 #include "statistics.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <numeric>
 
 #include "mmh/content/classify.h"
 
@@ -60,17 +62,23 @@ void count_bytes(ByteView data, Histogram& counts) {
 }
 
 std::uint32_t count_equal(ByteView a, ByteView b) {
+  // In lanes whose counts fit a byte, which vectors add up.
+  constexpr std::size_t kLanes = 16;
+  constexpr std::size_t kRows = 255;
   std::uint32_t sum = 0;
-  // In runs whose counts fit a byte, which vectors add up.
-  constexpr std::size_t kRun = 128;
-  for (std::size_t begin = 0; begin < a.size(); begin += kRun) {
-    const std::byte* const in_a = a.data() + begin;
-    const std::byte* const in_b = b.data() + begin;
-    const std::size_t size = std::min(kRun, a.size() - begin);
-    std::uint8_t run = 0;
-    for (std::size_t i = 0; i < size; ++i) run = static_cast<std::uint8_t>(run + (in_a[i] == in_b[i] ? 1 : 0));
-    sum += run;
+  std::size_t at = 0;
+  while (at + kLanes <= a.size()) {
+    std::array<std::uint8_t, kLanes> lanes{};
+    const std::size_t rows = std::min(kRows, (a.size() - at) / kLanes);
+    for (std::size_t row = 0; row < rows; ++row, at += kLanes) {
+      const std::byte* const in_a = a.data() + at;
+      const std::byte* const in_b = b.data() + at;
+      for (std::size_t lane = 0; lane < kLanes; ++lane)
+        lanes[lane] = static_cast<std::uint8_t>(lanes[lane] + (in_a[lane] == in_b[lane] ? 1 : 0));
+    }
+    sum = std::accumulate(lanes.begin(), lanes.end(), sum);
   }
+  for (; at < a.size(); ++at) sum += a[at] == b[at] ? 1U : 0U;
   return sum;
 }
 
