@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 #include <string>
@@ -53,6 +54,27 @@ Buffer exponents(const Buffer& wide) {
   return bytes;
 }
 
+// The exponents of layers whose rows and columns have scales of their own.
+Buffer exponents_of_layers() {
+  constexpr std::size_t kColumns = 512;
+  constexpr std::size_t kRows = 1024;
+  Buffer bytes;
+  Random random(6);
+  while (bytes.size() < kSize) {
+    const double scale = 0.02 * std::exp2(normal(random));
+    std::vector<double> columns(kColumns);
+    for (double& column : columns) column = scale * std::exp2(normal(random));
+    for (std::size_t row = 0; row < kRows; ++row) {
+      const double of_row = std::exp2(normal(random));
+      for (const double column : columns) {
+        const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(of_row * column * normal(random)));
+        bytes.push_back(static_cast<std::byte>(bits >> 23));
+      }
+    }
+  }
+  return bytes;
+}
+
 // Bytes as frequent as letters in English.
 Buffer letters() {
   constexpr std::string_view kLetters =
@@ -97,6 +119,7 @@ const std::vector<Data>& data_kinds() {
     const Buffer wide = weights32();
     std::vector<Data> all;
     all.push_back({"exponents", exponents(wide)});
+    all.push_back({"layers", exponents_of_layers()});
     all.push_back({"letters", letters()});
     all.push_back({"bf16", weights16(wide)});
     all.push_back({"fp32", wide});
@@ -121,7 +144,9 @@ const std::vector<Stage>& stages() {
     const auto add = [&](std::string name, CodecId id, EncodeOptions options, std::vector<std::string> data) {
       list.push_back({std::move(name), id, std::move(options), std::move(data)});
     };
-    add("rans", CodecId::rans, {}, {"exponents", "letters"});
+    add("rans", CodecId::rans, {}, {"exponents", "layers", "letters"});
+    add("scaled", CodecId::scaled, {.scale_step = 1}, {"exponents", "layers"});
+    add("scaled_0", CodecId::scaled, {}, {"letters"});
     add("planes_2_rotated", CodecId::planes, {.width = 2, .rotate = 1}, {"bf16"});
     add("planes_4_rotated", CodecId::planes, {.width = 4, .rotate = 1}, {"fp32"});
     add("planes_8_rotated", CodecId::planes, {.width = 8, .rotate = 4}, {"fp32"});

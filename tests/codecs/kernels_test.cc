@@ -127,6 +127,24 @@ TEST(Scaled, TakesTheScalesOfColumnsAndRowsAway) {
   }
 }
 
+TEST(Scaled, TakesTheScalesOfMoreRowsAwayThanThereMayBeTables) {
+  const std::size_t size = 1'500'000;
+  Buffer raw = skewed(size, 14);
+  Random random(15);
+  for (std::size_t i = 0; i < size;) {
+    const auto scale = static_cast<unsigned>(random.below(40));
+    for (const std::size_t end = std::min(size, i + 1024); i < end; ++i)
+      raw[i] = static_cast<std::byte>(std::to_integer<unsigned>(raw[i]) - scale);
+  }
+  const auto size_with = [&](CodecId id) {
+    codec::Plan plan;
+    plan.codec = id;
+    if (id == CodecId::scaled) plan.options.scale_step = 1;
+    return codec::encode_frame(codecs::builtin_registry(), plan, raw).value().size();
+  };
+  EXPECT_LT(size_with(CodecId::scaled) * 10, size_with(CodecId::rans) * 9);
+}
+
 TEST(Kernels, PlanesAreTheSameOnEveryTarget) {
   const std::size_t count = 2500;
   const Buffer raw = random_bytes(count * 16, 4);

@@ -54,7 +54,11 @@ class Joiner {
   }
 
   std::vector<Stretch> run() {
-    while (join_pairs()) {
+    // No more than may have tables: where each row has a scale of its own, the scales are found in long runs.
+    for (std::uint64_t loss = 0;; loss = std::max(2 * loss, kTableCost)) {
+      while (join_pairs(loss)) {
+      }
+      if (runs_.size() <= rans::kTablesMax) break;
     }
     std::vector<Stretch> stretches;
     for (const Run& run : runs_) {
@@ -85,14 +89,15 @@ class Joiner {
     }
   }
 
-  bool join_pairs() {
+  // `loss_max`: what a join may lose.
+  bool join_pairs(std::uint64_t loss_max) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       if (i + 1 < runs_.size()) {
         const Run& next = runs_[i + 1];
         for (std::size_t s = 0; s < kinds_; ++s) joined_[s] = runs_[i].counts[s] + next.counts[s];
         const std::uint64_t cost = cost_of(joined_);
-        if (cost < runs_[i].cost + next.cost) {
+        if (cost < runs_[i].cost + next.cost + loss_max) {
           std::memcpy(runs_[i].counts, joined_.data(), kinds_ * sizeof joined_[0]);
           runs_[kept++] = {runs_[i].begin, runs_[i].size + next.size, runs_[i].counts, cost};
           ++i;
