@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto blocks = pack::scan_blocks(*source);
   if (!blocks) return 0;
   std::uint64_t end = 0;
-  for (const pack::BlockHeader& block : *blocks) {
+  for (const auto& [block, shift] : *blocks) {
     MMH_CHECK(block.offset >= end);
     end = block.offset + pack::kBlockHeaderSize + block.stored_size;
     MMH_CHECK(end <= size);

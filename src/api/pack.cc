@@ -23,6 +23,7 @@
 #include "mmh/pack/extract.h"
 #include "mmh/pack/reader.h"
 #include "mmh/pack/salvage.h"
+#include "mmh/pack/scan.h"
 #include "mmh/pack/verify.h"
 #include "mmh/tree/glob.h"
 #include "mmh/tree/restore.h"
@@ -45,13 +46,21 @@ class View final : public RandomAccessSource {
 }  // namespace
 
 namespace {
-// A file, and bytes behind it that were made for it.
+// A file, and what was rebuilt around it.
 class Joined final : public RandomAccessSource {
  public:
-  Joined(const RandomAccessSource& file, Buffer tail) : file_(file), tail_(std::move(tail)) {}
-  std::uint64_t size() const override { return file_.size() + tail_.size(); }
+  Joined(const RandomAccessSource& file, pack::Rebuilt rebuilt)
+      : file_(file), front_(rebuilt.front), tail_(std::move(rebuilt.tail)) {}
+  std::uint64_t size() const override { return front_ + file_.size() + tail_.size(); }
   const std::string& name() const override { return file_.name(); }
   Result<> read_at(std::uint64_t offset, Bytes out) const override {
+    while (offset < front_ && !out.empty()) {
+      out.front() = std::byte{0};
+      out = out.subspan(1);
+      ++offset;
+    }
+    if (out.empty()) return {};
+    offset -= front_;
     if (offset < file_.size()) {
       const auto front =
           out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), file_.size() - offset)));
@@ -70,6 +79,7 @@ class Joined final : public RandomAccessSource {
 
  private:
   const RandomAccessSource& file_;
+  std::uint64_t front_;
   Buffer tail_;
 };
 }  // namespace
@@ -102,8 +112,13 @@ struct PackAccess {
 
   static Result<Pack> open(const std::string& path, const RunOptions& options, unsigned depth) {
     MMH_LET(auto source, open_source(real_sys(), path));
+    return open(std::move(source), {options, directory_of(path), depth});
+  }
+
+  // With the slash behind it.
+  static std::string directory_of(const std::string& path) {
     const std::size_t name = path.size() - file_name_of(path).size();
-    return open(std::move(source), {options, name == 0 ? "./" : path.substr(0, name), depth});
+    return name == 0 ? "./" : path.substr(0, name);
   }
 
   // Looks for the base among those that were named, then beside the pack.
@@ -161,30 +176,50 @@ struct PackAccess {
     return finish(std::move(state), parity);
   }
 
-  // Rebuilds index and manifest from the blocks that are left.
-  static Result<Pack> open_rebuilt(const std::string& path, const RunOptions& options,
-                                   std::optional<pack::BaseName> base) {
+  // Whether the file is as its index says, as far as can be told without reading all content.
+  static bool in_place(const Pack& pack) {
+    const pack::Reader& known = reader(pack);
+    if (known.pack_size() != known.source().size() || !known.visit("", [](auto&&) { return Result<bool>(true); })) {
+      return false;
+    }
+    for (std::uint64_t number = 0; number < known.trailer().block_count; ++number) {
+      const auto info = known.block_info(number);
+      if (!info) return false;
+      if (!pack::block_header_at(known.source(), info->offset) && !known.read_stored(number)) return false;
+    }
+    return true;
+  }
+
+  // Rebuilds index and manifest from the blocks that are left. `known`: the same file opened, or null.
+  static Result<Pack> open_rebuilt(const std::string& path, const RunOptions& options, const Pack* known) {
     auto state = std::make_unique<Pack::State>();
     MMH_LET(state->file, open_source(real_sys(), path));
-    if (!base && !options.bases.empty()) {
-      // The trailer that named it is lost, so it is taken on trust; the hash of each file tells.
+    std::optional<pack::BaseName> base;
+    if (known == nullptr && !options.bases.empty()) {
+      // Where no trailer names it, it is taken on trust; the hash of each file tells.
       MMH_LET(const Pack given, open(options.bases.front(), options, 1));
       base = pack::BaseName{reader(given).trailer().root, {}};
     }
-    state->open_base = [opening = Opening{options, {}, 0}](const pack::BaseName& wanted) {
+    state->open_base = [opening = Opening{options, directory_of(path), 0}](const pack::BaseName& wanted) {
       return open_base(opening, wanted);
     };
-    MMH_LET(const pack::Rebuilt rebuilt, pack::rebuild(*state->file, codecs::builtin_registry(), std::move(base)));
+    MMH_LET(pack::Rebuilt rebuilt, pack::rebuild(*state->file, codecs::builtin_registry(),
+                                                 known == nullptr ? nullptr : &reader(*known), std::move(base)));
     if (options.observer != nullptr) {
       options.observer->warning(
           {Errc::corrupt, fmt::format("{}: index and manifest were rebuilt from {} blocks; at least {} are lost, and "
                                       "entries listed in a lost block cannot be named",
                                       display_path(state->file->name()), rebuilt.blocks, rebuilt.lost)});
     }
-    state->tail = std::make_unique<Joined>(*state->file, rebuilt.tail);
+    state->healing = std::make_unique<Healing>(*state->file, options);
+    // Where bytes were put in front, the file had nothing there that could be healed.
+    const auto heal = [front = rebuilt.front, healing = state->healing.get()](std::uint64_t offset, Bytes out) {
+      return offset < front ? Result<>(fail(Errc::corrupt, "lost")) : healing->read(offset - front, out);
+    };
+    state->tail = std::make_unique<Joined>(*state->file, std::move(rebuilt));
     MMH_LET(state->reader,
             pack::Reader::open(std::make_unique<View>(*state->tail), codecs::builtin_registry(),
-                               {.cache_bytes = options.memory / 4, .heal = {}, .open_base = state->open_base}));
+                               {.cache_bytes = options.memory / 4, .heal = heal, .open_base = state->open_base}));
     return finish(std::move(state), std::nullopt);
   }
 
@@ -396,12 +431,8 @@ Result<Pack> Pack::open_stream(int fd, const RunOptions& options) {
 Result<Pack> Pack::salvage(const std::string& path, const RunOptions& options) {
   auto opened = open(path, options);
   if (!opened && opened.error().code != Errc::corrupt) return opened;
-  const auto all = [](const FileInfo&) -> Result<bool> { return true; };
-  if (!opened || !opened->list("", all)) {
-    std::optional<pack::BaseName> base;
-    if (opened) base = PackAccess::reader(*opened).trailer().base;
-    auto rebuilt = PackAccess::open_rebuilt(path, options, std::move(base));
-    // Blocks that are lost are lost to both; the pack's own index is the better one where it is there.
+  if (!opened || !PackAccess::in_place(*opened)) {
+    auto rebuilt = PackAccess::open_rebuilt(path, options, opened ? &*opened : nullptr);
     if (rebuilt || !opened) opened = std::move(rebuilt);
   }
   if (opened) opened->state_->salvaged = true;

@@ -13,12 +13,43 @@ constexpr std::uint64_t kWindow = 1 << 20;
 constexpr std::uint64_t kHashPiece = 512 << 10;
 constexpr std::size_t kSector = 512;
 
-// The header in `window`, which was read from `base` on, at `base + at`, if it is whole and says it stands there.
-std::optional<BlockHeader> header_in(ByteView window, std::uint64_t base, std::size_t at, std::uint64_t file_size) {
-  const auto parsed = parse_block_header(window.subspan(at));
-  if (!parsed || parsed->offset != base + at) return std::nullopt;
-  if (!range_within(parsed->offset + kBlockHeaderSize, parsed->stored_size, file_size)) return std::nullopt;
-  return *parsed;
+// The whole header at the beginning of `bytes`, which stand at `offset`, of a block that ends within the file.
+std::optional<FoundBlock> block_in(ByteView bytes, std::uint64_t offset, std::uint64_t file_size) {
+  auto parsed = parse_block_header(bytes);
+  if (!parsed || !range_within(offset + kBlockHeaderSize, parsed->stored_size, file_size)) return std::nullopt;
+  FoundBlock found{*std::move(parsed), 0};
+  found.shift = offset - found.header.offset;
+  found.header.offset = offset;
+  return found;
+}
+
+std::optional<FoundBlock> block_at(const RandomAccessSource& source, std::uint64_t offset) {
+  std::array<std::byte, kBlockHeaderSize> bytes;
+  if (!range_within<std::uint64_t>(offset, kBlockHeaderSize, source.size()) || !source.read_at(offset, bytes)) {
+    return std::nullopt;
+  }
+  return block_in(bytes, offset, source.size());
+}
+
+// The first that begins within [from, to).
+std::optional<FoundBlock> next_block(const RandomAccessSource& source, std::uint64_t from, std::uint64_t to,
+                                     bool displaced) {
+  const std::uint64_t size = source.size();
+  if (size < kBlockHeaderSize) return std::nullopt;
+  to = std::min(to, size - kBlockHeaderSize + 1);
+  Buffer window;
+  while (from < to) {
+    // The last header that may begin in this window is read whole.
+    const std::uint64_t starts = std::min(kWindow, to - from);
+    window.resize(starts + kBlockHeaderSize - 1);
+    read_readable(source, from, window);
+    for (auto at = find_block_magic(window); at && *at < starts; at = find_block_magic(window, *at + 1)) {
+      auto found = block_in(ByteView(window).subspan(*at), from + *at, size);
+      if (found && (displaced || found->shift == 0)) return found;
+    }
+    from += starts;
+  }
+  return std::nullopt;
 }
 }  // namespace
 
@@ -58,21 +89,8 @@ bool payload_matches(const RandomAccessSource& source, const BlockHeader& header
 }
 
 std::optional<BlockHeader> next_block_header(const RandomAccessSource& source, std::uint64_t from, std::uint64_t to) {
-  const std::uint64_t size = source.size();
-  if (size < kBlockHeaderSize) return std::nullopt;
-  to = std::min(to, size - kBlockHeaderSize + 1);
-  Buffer window;
-  while (from < to) {
-    // The last header that may begin in this window is read whole.
-    const std::uint64_t starts = std::min(kWindow, to - from);
-    window.resize(starts + kBlockHeaderSize - 1);
-    read_readable(source, from, window);
-    for (auto at = find_block_magic(window); at && *at < starts; at = find_block_magic(window, *at + 1)) {
-      if (const auto header = header_in(window, from, *at, size)) return header;
-    }
-    from += starts;
-  }
-  return std::nullopt;
+  const auto found = next_block(source, from, to, false);
+  return found ? std::optional(found->header) : std::nullopt;
 }
 
 std::optional<BlockHeader> last_trailer_header(const RandomAccessSource& source, std::uint64_t before) {
@@ -87,8 +105,8 @@ std::optional<BlockHeader> last_trailer_header(const RandomAccessSource& source,
     read_readable(source, base, window);
     std::optional<BlockHeader> last;
     for (auto at = find_block_magic(window); at && *at < starts; at = find_block_magic(window, *at + 1)) {
-      const auto header = header_in(window, base, *at, size);
-      if (header && header->type == BlockType::trailer) last = header;
+      const auto found = block_in(ByteView(window).subspan(*at), base + *at, size);
+      if (found && found->shift == 0 && found->header.type == BlockType::trailer) last = found->header;
     }
     if (last) return last;
     before = base;
@@ -113,33 +131,30 @@ bool is_cut_off_append(const RandomAccessSource& source, std::uint64_t from) {
   return true;
 }
 
-Result<std::vector<BlockHeader>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress) {
+Result<std::vector<FoundBlock>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress) {
   const std::uint64_t size = source.size();
   // Real damage wastes at most the damaged blocks' bytes. Headers made to claim the same bytes again and again would
   // make the scan quadratic, so what may be hashed in vain is bounded.
   const std::uint64_t waste_max = 4 * std::min(size, kPackSizeMax / 8) + (std::uint64_t{256} << 20);
   std::uint64_t waste = 0;
-  std::vector<BlockHeader> blocks;
+  std::vector<FoundBlock> blocks;
   std::uint64_t from = 0;
   for (;;) {
     if (progress) progress(from, size);
     // Behind a whole block the next one usually stands at once.
-    std::optional<BlockHeader> header;
-    if (const auto there = block_header_at(source, from)) {
-      header = *there;
-    } else {
-      header = next_block_header(source, from, size);
-    }
-    if (!header) break;
-    if (payload_matches(source, *header)) {
-      blocks.push_back(*header);
-      from = header->offset + kBlockHeaderSize + header->stored_size;
+    auto found = block_at(source, from);
+    if (!found) found = next_block(source, from, size, true);
+    if (!found) break;
+    const BlockHeader& header = found->header;
+    if (payload_matches(source, header)) {
+      from = header.offset + kBlockHeaderSize + header.stored_size;
+      blocks.push_back(*std::move(found));
       continue;
     }
-    waste += header->stored_size;
+    waste += header.stored_size;
     if (waste > waste_max)
       return fail(Errc::limit, source.name() + ": too many false block headers; not an honest pack");
-    from = header->offset + 1;
+    from = header.offset + 1;
   }
   if (progress) progress(size, size);
   return blocks;

@@ -5,8 +5,8 @@
 namespace mmh::pack {
 namespace {
 
-// Offsets of all whole blocks.
-std::vector<std::uint64_t> found_in(ByteView bytes) {
+// Offsets of all whole blocks that have moved by `shift`.
+std::vector<std::uint64_t> found_in(ByteView bytes, std::uint64_t shift = 0) {
   const auto source = memory_source(bytes, "x.mmh");
   std::uint64_t last = 0;
   const auto blocks = scan_blocks(*source, [&](std::uint64_t done, std::uint64_t total) {
@@ -16,7 +16,9 @@ std::vector<std::uint64_t> found_in(ByteView bytes) {
   });
   EXPECT_OK(blocks);
   std::vector<std::uint64_t> offsets;
-  for (const BlockHeader& block : *blocks) offsets.push_back(block.offset);
+  for (const FoundBlock& block : *blocks) {
+    if (block.shift == shift) offsets.push_back(block.header.offset);
+  }
   return offsets;
 }
 
@@ -71,6 +73,17 @@ TEST(ScanBlocks, DoesNotTakeAPackStoredInAPackForPartOfIt) {
   Buffer damaged = maker.bytes();
   damaged[kHeaderSize] ^= std::byte{1};
   EXPECT_EQ(found_in(damaged).size(), 4u);
+}
+
+TEST(ScanBlocks, FindsBlocksThatMoved) {
+  const test::Sample sample = test::sample_pack();
+  auto expected = found_in(sample.bytes);
+  for (std::uint64_t& offset : expected) offset -= 10;
+  EXPECT_EQ(found_in(ByteView(sample.bytes).subspan(10), -std::uint64_t{10}), expected);
+  for (std::uint64_t& offset : expected) offset += 110;
+  Buffer longer = test::random_bytes(100, 1);
+  append(longer, sample.bytes);
+  EXPECT_EQ(found_in(longer, 100), expected);
 }
 
 TEST(ScanBlocks, TakesAnyBytes) {

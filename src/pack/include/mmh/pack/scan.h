@@ -1,6 +1,7 @@
 #pragma once
-// Finds blocks by their headers alone: what is left of a pack whose index or trailer is gone. A header counts only
-// where its own offset field says it is, so that a pack stored inside a pack is not taken for part of it.
+// Finds blocks by their headers alone: what is left of a pack whose index or trailer is gone. But for scan_blocks(), a
+// header counts only where its own offset field says it is, so that a pack stored inside a pack is not taken for part
+// of it.
 
 #include <functional>
 #include <optional>
@@ -17,10 +18,15 @@ namespace mmh::pack {
 /// Told of bytes done of bytes in all.
 using ProgressSink = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+struct FoundBlock {
+  BlockHeader header;       ///< Its `offset` is where the block stands.
+  std::uint64_t shift = 0;  ///< Bytes between where it says it stands and where it does, modulo 2^64.
+};
 /// Every block that is whole (header, and payload that matches its hash), in order of offsets; blocks do not overlap.
-/// Memory is bounded by the blocks found. Errors: limit (a hostile file with more false headers than can be looked
-/// into).
-Result<std::vector<BlockHeader>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress = {});
+/// Also those that have moved, since bytes were inserted or cut off in front of them, and those of a pack that is
+/// stored in a block that is damaged. Memory is bounded by the blocks found. Errors: limit (a hostile file with more
+/// false headers than can be looked into).
+Result<std::vector<FoundBlock>> scan_blocks(const RandomAccessSource& source, const ProgressSink& progress = {});
 
 /// The first whole block header that lies within [from, to) and whose payload ends within the file. The payload is not
 /// looked at.
