@@ -48,6 +48,7 @@ std::string setting_of(const codec::Plan& plan) {
     case stored:
     case branch_x86:
     case branch_arm64:
+    case branch_riscv:
     case rans:
     case pattern:
       return {};

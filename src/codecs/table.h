@@ -14,6 +14,7 @@ const codec::Codec& delta_codec();
 const codec::Codec& transpose_codec();
 const codec::Codec& branch_x86_codec();
 const codec::Codec& branch_arm64_codec();
+const codec::Codec& branch_riscv_codec();
 const codec::Codec& rans_codec();
 const codec::Codec& planes_codec();
 const codec::Codec& pattern_codec();

@@ -176,7 +176,7 @@ bool has_matches(ByteView data) {
 
 std::string_view class_name(ContentClass value) {
   constexpr std::array<std::string_view, kContentClassCount> kNames = {
-      "text",       "source",  "markup", "json",  "log",     "x86 code", "arm64 code",
+      "text",       "source",  "markup", "json",  "log",     "x86 code", "arm64 code", "RISC-V code",
       "other code", "tensors", "image",  "audio", "records", "binary",   "compressed"};
   return kNames[static_cast<std::size_t>(value)];
 }

@@ -66,7 +66,9 @@ bool is_known(const codec::Registry& registry, const Front& front) {
 }  // namespace
 
 bool is_branch(const Front& front) {
-  return !front.empty() && (front[0].codec == CodecId::branch_x86 || front[0].codec == CodecId::branch_arm64);
+  if (front.empty()) return false;
+  const CodecId id = front[0].codec;
+  return id == CodecId::branch_x86 || id == CodecId::branch_arm64 || id == CodecId::branch_riscv;
 }
 
 bool is_planar(const Front& front) { return !front.empty() && front.back().codec == CodecId::transpose; }
@@ -124,6 +126,9 @@ std::vector<Front> fronts_of_class(ContentClass content, const Sample& sample) {
       break;
     case ContentClass::machine_arm64:
       fronts.push_back({{.codec = CodecId::branch_arm64, .options = {}}});
+      break;
+    case ContentClass::machine_riscv:
+      fronts.push_back({{.codec = CodecId::branch_riscv, .options = {}}});
       break;
     case ContentClass::tensor:
       for (const unsigned width : {2U, 4U, 8U}) fronts.push_back({transpose(width)});

@@ -120,6 +120,8 @@ ContentClass machine_of_elf(ByteView head) {
       return machine_x86;
     case 183:
       return machine_arm64;
+    case 243:
+      return machine_riscv;
     default:
       return machine_other;
   }
@@ -136,6 +138,9 @@ std::optional<ContentClass> machine_of_pe(ByteView head) {
       return machine_x86;
     case 0xAA64:
       return machine_arm64;
+    case 0x5032:
+    case 0x5064:
+      return machine_riscv;
     default:
       return machine_other;
   }

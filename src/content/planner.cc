@@ -81,6 +81,10 @@ bool is_text(ContentClass content) {
   return content == text || content == source || content == markup || content == json || content == log;
 }
 
+bool is_code(ContentClass content) {
+  return content == machine_x86 || content == machine_arm64 || content == machine_riscv || content == machine_other;
+}
+
 Plan zstd_plan(int level, std::size_t raw_size) {
   Plan plan;
   plan.codec = CodecId::zstd;
@@ -271,8 +275,7 @@ class DefaultPlanner final : public Planner {
       weighed.add(*pattern, size, raw.size());
       if (size < size_of(plan, raw)) return *std::move(pattern);
     }
-    const bool is_code = type.content == machine_x86 || type.content == machine_arm64 || type.content == machine_other;
-    if (is_code || effort.zstd < kRecordsZstd) return plan;
+    if (is_code(type.content) || effort.zstd < kRecordsZstd) return plan;
     RecordsEffort records{.backs = {}, .gain_min = effort.gain_min, .proof_size = kMiB / 2};
     records.backs.emplace_back([](std::size_t size) { return zstd_plan(1, size); });
     if (effort.zstd > 1) {

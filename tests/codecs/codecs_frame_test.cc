@@ -23,11 +23,11 @@ const int seeded = setenv("RC_PARAMS", "seed=20240601 max_success=300", 0);
 // Levels are kept low: the plan's shape is what varies.
 Plan random_plan(Random& random, int depth) {
   static constexpr std::array kIds = {
-      CodecId::stored,   CodecId::zstd,       CodecId::lz4,       CodecId::brotli,     CodecId::lzma,
-      CodecId::deflate,  CodecId::delta,      CodecId::transpose, CodecId::branch_x86, CodecId::branch_arm64,
-      CodecId::rans,     CodecId::planes,     CodecId::pattern,   CodecId::run_length, CodecId::palette,
-      CodecId::bit_pack, CodecId::bit_planes, CodecId::zigzag,    CodecId::xor_delta,  CodecId::scaled,
-      CodecId::fields,   CodecId::raster};
+      CodecId::stored,       CodecId::zstd,     CodecId::lz4,        CodecId::brotli,     CodecId::lzma,
+      CodecId::deflate,      CodecId::delta,    CodecId::transpose,  CodecId::branch_x86, CodecId::branch_arm64,
+      CodecId::branch_riscv, CodecId::rans,     CodecId::planes,     CodecId::pattern,    CodecId::run_length,
+      CodecId::palette,      CodecId::bit_pack, CodecId::bit_planes, CodecId::zigzag,     CodecId::xor_delta,
+      CodecId::scaled,       CodecId::fields,   CodecId::raster};
   static constexpr std::array kWidths = {2u, 4u, 8u};
   Plan plan{.codec = kIds[random.below(kIds.size())], .options = {}};
   plan.options.level = static_cast<int>(random.below(4));

@@ -137,6 +137,8 @@ std::vector<Variant> make_variants() {
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});
+  all.push_back({"branch_riscv", CodecId::branch_riscv, {}});
+  all.push_back({"branch_riscv_phase_1", CodecId::branch_riscv, {.phase = 1}});
   all.push_back({"base_copy", CodecId::base_copy, {}});
   all.push_back({"base_zstd_3", CodecId::base_zstd, {.level = 3, .window_log = 22}});
   all.push_back({"base_zstd_19_long", CodecId::base_zstd, {.level = 19, .window_log = 27, .long_matches = true}, true});

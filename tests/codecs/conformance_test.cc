@@ -242,17 +242,17 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
     found.emplace_back(static_cast<unsigned>(codec->id()), codec->name());
     EXPECT_FALSE(codec->purpose().empty());
   }
-  EXPECT_THAT(found,
-              testing::ElementsAre(
-                  testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
-                  testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
-                  testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"), testing::Pair(19, "branch_arm64"),
-                  testing::Pair(20, "rans"), testing::Pair(21, "planes"), testing::Pair(22, "pattern"),
-                  testing::Pair(23, "run_length"), testing::Pair(24, "palette"), testing::Pair(25, "bit_pack"),
-                  testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"), testing::Pair(28, "xor_delta"),
-                  testing::Pair(29, "scaled"), testing::Pair(30, "fields"), testing::Pair(32, "records"),
-                  testing::Pair(33, "tokens"), testing::Pair(34, "raster"), testing::Pair(35, "audio"),
-                  testing::Pair(48, "base_copy"), testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
+  EXPECT_THAT(found, testing::ElementsAre(
+                         testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
+                         testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
+                         testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"),
+                         testing::Pair(19, "branch_arm64"), testing::Pair(20, "rans"), testing::Pair(21, "planes"),
+                         testing::Pair(22, "pattern"), testing::Pair(23, "run_length"), testing::Pair(24, "palette"),
+                         testing::Pair(25, "bit_pack"), testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"),
+                         testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled"), testing::Pair(30, "fields"),
+                         testing::Pair(31, "branch_riscv"), testing::Pair(32, "records"), testing::Pair(33, "tokens"),
+                         testing::Pair(34, "raster"), testing::Pair(35, "audio"), testing::Pair(48, "base_copy"),
+                         testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -322,6 +322,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"delta_distance_cuts", codec::CodecId::delta, {.width = 4, .integers = true, .delta_distance = 6}},
         BadOptions{"delta_phase_high", codec::CodecId::delta, {.width = 2, .integers = true, .phase = 2}},
         BadOptions{"branch_arm64_phase", codec::CodecId::branch_arm64, {.phase = 4}},
+        BadOptions{"branch_riscv_phase", codec::CodecId::branch_riscv, {.phase = 2}},
         BadOptions{"branch_x86_phase", codec::CodecId::branch_x86, {.phase = 1}},
         BadOptions{"run_length_width_high", codec::CodecId::run_length, {.width = 17}},
         BadOptions{"palette_width_high", codec::CodecId::palette, {.width = 9}},

@@ -302,7 +302,7 @@ TEST(Layout, FindsTheSectionsOfThisProgram) {
   const auto holds = [&](auto&& is_wanted) { return std::ranges::any_of(regions, is_wanted); };
   EXPECT_TRUE(holds([](const Region& r) {
     return r.content == ContentClass::machine_x86 || r.content == ContentClass::machine_arm64 ||
-           r.content == ContentClass::machine_other;
+           r.content == ContentClass::machine_riscv || r.content == ContentClass::machine_other;
   }));
   EXPECT_TRUE(holds([](const Region& r) { return r.content == ContentClass::text; }));
   EXPECT_TRUE(holds([](const Region& r) { return r.content == ContentClass::records && cut_unit(r) == 24; }));

@@ -42,8 +42,9 @@ Section read_section(LayoutReader& reader) {
 }
 
 ContentClass machine_class(std::uint16_t machine) {
-  constexpr std::uint16_t kX86 = 3, kX86_64 = 62, kArm64 = 183;
+  constexpr std::uint16_t kX86 = 3, kX86_64 = 62, kArm64 = 183, kRiscv = 243;
   if (machine == kX86 || machine == kX86_64) return ContentClass::machine_x86;
+  if (machine == kRiscv) return ContentClass::machine_riscv;
   return machine == kArm64 ? ContentClass::machine_arm64 : ContentClass::machine_other;
 }
 

@@ -39,6 +39,7 @@ enum class CodecId : std::uint32_t {
   xor_delta = 28,
   scaled = 29,
   fields = 30,
+  branch_riscv = 31,
   records = 32,
   tokens = 33,
   raster = 34,
@@ -111,7 +112,7 @@ struct EncodeOptions {
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
   std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
   bool integers = false;  ///< delta: differences of little-endian integers, not of bytes `width` apart.
-  /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64; below
+  /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64, branch_riscv; below
   /// 4).
   unsigned phase = 0;
   std::uint64_t row_size = 0;    ///< raster: bytes from one row to the next.

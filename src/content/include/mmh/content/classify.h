@@ -17,6 +17,7 @@ enum class ContentClass : std::uint8_t {
   log,          ///< Line records: logs, CSV and other tables in text.
   machine_x86,  ///< x86 machine code (ELF, PE, object files and archives of them).
   machine_arm64,
+  machine_riscv,
   machine_other,  ///< Other executable or byte code.
   tensor,         ///< Arrays of floating-point numbers or quantised weights.
   image,          ///< Uncompressed rasters.
@@ -25,7 +26,7 @@ enum class ContentClass : std::uint8_t {
   binary,         ///< Anything else that shrinks.
   compressed,     ///< Already compressed or encrypted: will not shrink.
 };
-inline constexpr std::size_t kContentClassCount = 14;
+inline constexpr std::size_t kContentClassCount = 15;
 
 std::string_view class_name(ContentClass value);
 
