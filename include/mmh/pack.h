@@ -112,8 +112,10 @@ struct ParityInfo {
   std::uint64_t one_piece_bytes = 0;  ///< That many bytes of one piece may be lost, wherever it is.
   std::uint64_t sector_bytes = 0;     ///< Or sectors of this size,
   std::uint64_t sectors = 0;          ///< this many, scattered over the whole file;
-  /// this many where none of them holds the checks, which tell what is damaged: some 0.1 % of the file.
+  /// this many where none of them holds the checks, which tell what is damaged: some 0.1 % of the file. Those may be
+  /// larger: of `spared_sector_bytes`.
   std::uint64_t sectors_without_checks = 0;
+  std::uint64_t spared_sector_bytes = 0;
 };
 
 /// A pack that another one is coded against.

@@ -262,8 +262,9 @@ Result<> mend_before_append(const std::string& path, const PackOptions& options)
     return fail(mended.error());
   }
   if (options.observer != nullptr && !mended->was_sound) {
-    options.observer->warning({Errc::changed, fmt::format("{}: was damaged; {} bytes were mended by its parity first",
-                                                          display_path(path), mended->bytes)});
+    options.observer->warning(
+        {Errc::changed, fmt::format("{}: was damaged; its parity mended {} {} first", display_path(path), mended->bytes,
+                                    mended->bytes == 1 ? "byte" : "bytes")});
   }
   return {};
 }

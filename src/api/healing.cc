@@ -25,6 +25,7 @@ ParityInfo to_parity_info(const pack::ParityHead& head) {
   info.sector_bytes = pack::kParitySector;
   info.sectors = head.layout.scattered_max();
   info.sectors_without_checks = head.layout.scattered_symbols_max();
+  info.spared_sector_bytes = head.layout.spared_sector();
   return info;
 }
 
@@ -45,8 +46,9 @@ Result<> Healing::prepare() {
   for (const pack::ByteRange& range : report.damaged) bytes += range.length;
   std::string what = fmt::format("{}: is damaged; what is read is mended by its parity", display_path(file_.name()));
   if (!report.damaged.empty()) {
-    what += fmt::format(" ({} {}, {} bytes, from offset {} on)", report.damaged.size(),
-                        report.damaged.size() == 1 ? "range" : "ranges", bytes, report.damaged.front().offset);
+    what += fmt::format(" ({} {}, {} {}, from offset {} on)", report.damaged.size(),
+                        report.damaged.size() == 1 ? "range" : "ranges", bytes, bytes == 1 ? "byte" : "bytes",
+                        report.damaged.front().offset);
   }
   options_.observer->warning({Errc::changed, what + "; run mmh repair to mend the file"});
   return {};

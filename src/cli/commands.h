@@ -28,8 +28,10 @@ struct Session {
   RunOptions run_options() const;
   /// The first operand; "-" where there is none but standard input has data. Errors: usage.
   Result<PackOperand> pack_operand() const;
-  /// Opens the pack at a path, or the one that comes in on standard input where the path is "-".
-  Result<Pack> open_pack(const std::string& path) const;
+  /// Opens the pack at a path, or the one that comes in on standard input where the path is "-". `advice` ends the
+  /// warning where something is odd.
+  Result<Pack> open_pack(const std::string& path,
+                         std::string_view advice = "; run mmh verify to see what is damaged") const;
 };
 
 Result<Status> run_analyze(Session& session);

@@ -13,7 +13,7 @@ namespace mmh::cli {
 
 namespace {
 struct ListFormat {
-  bool long_format, hash, human, numeric_owner, printable_names;
+  bool long_format, hash, human, numeric_owner, owners, printable_names;
   char end;
 };
 
@@ -40,8 +40,9 @@ std::string line_of(const FileInfo& file, const ListFormat& format) {
   const auto name = [&](const std::string& path) { return format.printable_names ? printable(path) : path; };
   std::string line;
   if (format.long_format) {
-    line += fmt::format("{} {:<13} {:>11} {} ", format_mode(file.type, file.mode), owner_of(file, format.numeric_owner),
-                        size_of(file, format.human), format_local_time(file.mtime_seconds));
+    line += fmt::format("{} {:<13} {:>11} {} ", format_mode(file.type, file.mode),
+                        format.owners ? owner_of(file, format.numeric_owner) : "-", size_of(file, format.human),
+                        format_local_time(file.mtime_seconds));
   }
   if (format.hash) line += fmt::format("{:<64}  ", file.hash ? to_hex(*file.hash) : "-");
   line += name(file.path);
@@ -61,6 +62,8 @@ Result<Status> run_list(Session& session) {
       .hash = arguments.has(OptionId::hash),
       .human = arguments.has(OptionId::human),
       .numeric_owner = arguments.has(OptionId::numeric_owner),
+      // A protection brings back content, and keeps no owners.
+      .owners = operand.pack == "-" || !is_protection(operand.pack),
       // As ls does: a terminal must not be steered by a file's name, a program wants it as it is.
       .printable_names = session.out.is_terminal() && !null,
       .end = null ? '\0' : '\n'};
@@ -69,7 +72,7 @@ Result<Status> run_list(Session& session) {
     MMH_TRY(check_cancelled(&session.cancel));
     if (json) {
       JsonObject object("entry");
-      add_entry(object, file);
+      add_entry(object, file, format.owners);
       session.reporter.json_line(object);
     } else {
       session.out.write(line_of(file, format));
@@ -77,7 +80,7 @@ Result<Status> run_list(Session& session) {
     MMH_TRY(session.out.check());
     return true;
   };
-  if (operand.pack != "-" && is_protection(operand.pack)) {
+  if (!format.owners) {
     MMH_TRY(list_protection(operand.pack, [&](const FileInfo& file) -> Result<bool> {
       const bool chosen = operand.rest.empty() || std::ranges::any_of(operand.rest, [&](const std::string& pattern) {
                             return matches(entry_pattern(pattern), file.path);

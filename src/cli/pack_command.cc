@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "input.h"
+#include "mmh/protect.h"
 #include "paths.h"
 #include "size_scan.h"
 #include "text.h"
@@ -148,6 +149,10 @@ Result<Status> run_append(Session& session) {
   if (operands.empty()) return fail(Errc::usage, "name a pack and what to add: mmh append PACK PATH...");
   const std::string& pack = operands.front();
   MMH_TRY(require_file(pack));
+  if (is_protection(pack)) {
+    return fail(Errc::usage, fmt::format("'{}' is a protection of files, not a pack; mmh protect takes in more files",
+                                         printable(pack)));
+  }
   MMH_LET(const std::vector<std::string> paths, named_paths(session, 1));
   if (paths.empty()) return fail(Errc::usage, fmt::format("name what to add to '{}'", printable(pack)));
   MMH_LET(const Sources sources, resolve_sources(session.arguments.text(OptionId::directory).value_or("."), paths));

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "entry_json.h"
 #include "input.h"
 #include "mmh/protect.h"
 #include "paths.h"
@@ -43,6 +44,10 @@ bool is_harm(const ProtectedFileFinding& finding) {
   return finding.state == ProtectedFileState::damaged || finding.state == ProtectedFileState::missing;
 }
 
+bool is_harmed(const ProtectionSummary& summary) { return summary.damaged > 0 || summary.protection_damaged; }
+
+bool is_hopeless(const ProtectionSummary& summary) { return summary.hopeless > 0 || !summary.protection_healable; }
+
 void tell_finding(Session& session, const std::string& protection, const ProtectedFileFinding& finding) {
   JsonObject object("protected_file");
   object.add_path("protection", protection).add_path("path", finding.path).add("state", state_name(finding.state));
@@ -66,7 +71,7 @@ JsonObject summary_json(std::string_view command, const std::string& path, const
       .add("command", command)
       .add_path("protection", path)
       .add("sound", summary.sound())
-      .add("healable", summary.hopeless == 0 && summary.protection_healable)
+      .add("healable", is_harmed(summary) && !is_hopeless(summary))
       .add("files", summary.files)
       .add("bytes", summary.bytes)
       .add("files_damaged", summary.damaged)
@@ -135,7 +140,7 @@ Result<Status> run_protect(Session& session) {
               ? fmt::format("; {}", session.reporter.colored(Color::green, "up to date"))
               : fmt::format("; {}, {}", fmt::join(parts, ", "), format_speed(summary.encoded_bytes, seconds));
   if (!same_directory(output, sources.directory)) {
-    line += fmt::format("; verify it with -C {}", printable(sources.directory));
+    line += fmt::format("; verify it with -C {}", shell_word(sources.directory));
   }
   session.reporter.summary(line);
   session.reporter.json_line(JsonObject("summary")
@@ -166,8 +171,8 @@ Result<Status> verify_protected(Session& session, const std::string& path) {
     session.out.write(fmt::format("{}: the protection itself is damaged{}\n", printable(path),
                                   summary.protection_healable ? "" : " beyond what it can bring back of itself"));
   }
-  const bool harm = summary.damaged > 0 || summary.protection_damaged;
-  const bool hopeless = summary.hopeless > 0 || !summary.protection_healable;
+  const bool harm = is_harmed(summary);
+  const bool hopeless = is_hopeless(summary);
   const Reporter& reporter = session.reporter;
   std::string verdict = reporter.colored(Color::green, "sound");
   if (hopeless) {
@@ -184,7 +189,7 @@ Result<Status> verify_protected(Session& session, const std::string& path) {
   line += fmt::format("{} in {} checked, {}", format_size(summary.bytes), format_count(summary.files, "file", "files"),
                       format_speed(summary.bytes, seconds));
   if (harm && summary.hopeless < summary.damaged + (summary.protection_damaged ? 1U : 0U)) {
-    line += fmt::format("; run mmh repair {}", printable(path));
+    line += fmt::format("; run mmh repair {}", shell_word(path));
   } else if (harm) {
     line += "; mmh repair --from DIR takes good bytes from another place";
   } else if (summary.changed > 0) {
@@ -221,6 +226,10 @@ Result<Status> repair_protected(Session& session, const std::string& path) {
   std::string line = fmt::format("{}: ", printable(path));
   if (summary.sound()) {
     line += fmt::format("{}, nothing to mend", session.reporter.colored(Color::green, "sound"));
+  } else if (!is_harmed(summary) && summary.restored == 0) {
+    line +=
+        fmt::format("{}, nothing to mend: {} changed or moved and left so (--undo takes that back)",
+                    session.reporter.colored(Color::yellow, "changed"), format_count(summary.changed, "file", "files"));
   } else {
     line +=
         failed ? session.reporter.colored(Color::red, "NOT HEALED") : session.reporter.colored(Color::green, "healed");
@@ -243,13 +252,8 @@ Result<> show_protection(Session& session, const std::string& path) {
   if (session.reporter.json()) {
     std::vector<JsonObject> sets;
     for (const ProtectedSetInfo& set : info.sets) {
-      sets.push_back(JsonObject()
-                         .add("files", set.files)
-                         .add("bytes", set.bytes)
-                         .add("parity_bytes", set.parity.stored_bytes)
-                         .add("survives_one_piece_bytes", set.parity.one_piece_bytes)
-                         .add("survives_sectors", set.parity.sectors)
-                         .add("sector_bytes", set.parity.sector_bytes));
+      sets.push_back(JsonObject().add("files", set.files).add("bytes", set.bytes));
+      add_promise(sets.back(), set.parity);
     }
     session.reporter.json_line(JsonObject("protection")
                                    .add_path("protection", path)

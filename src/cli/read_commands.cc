@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "commands.h"
+#include "entry_json.h"
 #include "mmh/protect.h"
 #include "paths.h"
 #include "protect_command.h"
@@ -64,7 +65,7 @@ Result<Status> verify_one(Session& session, const std::string& path, bool deep) 
     return fail(Errc::usage, fmt::format("-C says where the files of a protection are; '{}' is none", printable(path)));
   }
   const Clock::time_point start = Clock::now();
-  MMH_LET(const Pack pack, session.open_pack(path));
+  MMH_LET(const Pack pack, session.open_pack(path, ""));
   const RunOptions options = session.run_options();
   MMH_LET(const VerifySummary summary, pack.verify(deep, options));
   const double seconds = seconds_since(start);
@@ -79,7 +80,7 @@ Result<Status> verify_one(Session& session, const std::string& path, bool deep) 
                                  format_size(summary.bytes), format_count(summary.blocks, "block", "blocks"));
   if (deep) line += fmt::format(", {} decoded", format_count(summary.files, "file", "files"));
   line += ", " + format_speed(summary.bytes, seconds);
-  if (summary.healable) line += fmt::format("; run mmh repair {}", printable(path));
+  if (summary.healable) line += fmt::format("; run mmh repair {}", shell_word(path));
   session.reporter.summary(line);
   session.reporter.json_line(JsonObject("summary")
                                  .add("command", "verify")
@@ -205,13 +206,9 @@ JsonObject info_json(const std::string& path, const PackInfo& info, const std::v
       .add("generation", info.generation)
       .add("pack_bytes", info.pack_bytes)
       .add("superseded_bytes", info.superseded_bytes)
-      .add("parity_ppm", std::uint64_t{info.parity.loss_ppm})
-      .add("parity_bytes", info.parity.stored_bytes)
-      .add("survives_one_piece_bytes", info.parity.one_piece_bytes)
-      .add("survives_sectors", info.parity.sectors)
-      .add("survives_sectors_without_checks", info.parity.sectors_without_checks)
-      .add("sector_bytes", info.parity.sector_bytes)
-      .add("content_bytes", info.content_bytes)
+      .add("parity_ppm", std::uint64_t{info.parity.loss_ppm});
+  add_promise(object, info.parity);
+  object.add("content_bytes", info.content_bytes)
       .add("blocks", info.blocks)
       .add("entries", info.entries)
       .add("files", statistics.files)

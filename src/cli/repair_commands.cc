@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "commands.h"
+#include "entry_json.h"
 #include "input.h"
 #include "mmh/protect.h"
 #include "protect_command.h"
@@ -111,20 +112,18 @@ Result<Status> set_one(Session& session, const std::string& path, std::uint32_t 
     return fail(Errc::usage,
                 fmt::format("'{}' is a protection of files; mmh protect --parity changes it", printable(path)));
   }
+  const Clock::time_point start = Clock::now();
   MMH_LET(const ParityInfo parity, set_parity(path, ppm, session.run_options()));
+  const double seconds = seconds_since(start);
+  MMH_LET(const Pack pack, Pack::open(path));
   session.reporter.finish();
   session.reporter.summary(ppm == 0 ? fmt::format("{}: parity removed", printable(path))
                                     : fmt::format("{}: parity {}, {}: {}", printable(path), format_share(ppm),
                                                   format_size(parity.stored_bytes), format_promise(parity)));
-  session.reporter.json_line(JsonObject("summary")
-                                 .add("command", "parity")
-                                 .add_path("pack", path)
-                                 .add("parity_ppm", std::uint64_t{ppm})
-                                 .add("parity_bytes", parity.stored_bytes)
-                                 .add("survives_one_piece_bytes", parity.one_piece_bytes)
-                                 .add("survives_sectors", parity.sectors)
-                                 .add("survives_sectors_without_checks", parity.sectors_without_checks)
-                                 .add("sector_bytes", parity.sector_bytes));
+  JsonObject summary("summary");
+  summary.add("command", "parity").add_path("pack", path).add("parity_ppm", std::uint64_t{ppm});
+  add_promise(summary, parity);
+  session.reporter.json_line(summary.add_seconds("seconds", seconds).add("root", to_hex(pack.info().root)));
   return Status::success;
 }
 

@@ -117,7 +117,7 @@ Result<PackOperand> Session::pack_operand() const {
   return fail(Errc::usage, fmt::format("name a pack: {}", usage_line(arguments.command())));
 }
 
-Result<Pack> Session::open_pack(const std::string& path) const {
+Result<Pack> Session::open_pack(const std::string& path, std::string_view advice) const {
   if (path == "-") MMH_TRY(require_data(streams.in, "standard input"));
   Result<Pack> opened = path == "-" ? Pack::open_stream(streams.in, run_options()) : Pack::open(path, run_options());
   if (!opened && opened.error().code == Errc::corrupt && path != "-" && is_protection(path)) {
@@ -128,7 +128,7 @@ Result<Pack> Session::open_pack(const std::string& path) const {
   }
   MMH_LET(Pack pack, std::move(opened));
   if (!pack.info().warning.empty()) {
-    reporter.warning({Errc::corrupt, pack.info().warning});
+    reporter.warning({Errc::corrupt, fmt::format("{}{}", pack.info().warning, advice)});
   }
   return pack;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <ctime>
 #include <limits>
 
@@ -54,21 +55,25 @@ std::tm broken_down(std::int64_t seconds, bool local) {
   return parts;
 }
 
-std::string with_unit(double value, double step, std::span<const std::string_view> units) {
+enum class Rounding : std::uint8_t { nearest, down };
+
+std::string with_unit(double value, double step, std::span<const std::string_view> units,
+                      Rounding rounding = Rounding::nearest) {
   std::size_t unit = 0;
   // 999.95 and above would print as 1000.0.
-  while (unit + 1 < units.size() && value >= step - 0.05) {
+  const double limit = rounding == Rounding::nearest ? step - 0.05 : step;
+  while (unit + 1 < units.size() && value >= limit) {
     value /= step;
     ++unit;
   }
+  if (rounding == Rounding::down) value = std::floor(value * 10) / 10;
   return unit == 0 ? fmt::format("{:.0f} {}", value, units[0]) : fmt::format("{:.1f} {}", value, units[unit]);
 }
+
+constexpr std::array<std::string_view, 7> kBinaryUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 }  // namespace
 
-std::string format_size(std::uint64_t bytes) {
-  static constexpr std::array<std::string_view, 7> kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  return with_unit(static_cast<double>(bytes), 1024, kUnits);
-}
+std::string format_size(std::uint64_t bytes) { return with_unit(static_cast<double>(bytes), 1024, kBinaryUnits); }
 
 std::string format_count(std::uint64_t count) {
   std::string digits = fmt::format("{}", count);
@@ -212,6 +217,17 @@ Result<std::uint64_t> parse_share(std::string_view text) {
   return ppm;
 }
 
+std::string shell_word(std::string_view text) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_./+:,@%=-").contains(c) || static_cast<unsigned char>(c) >= 0x80;
+  };
+  std::string word = printable(text);
+  if (!word.empty() && std::ranges::all_of(word, is_plain)) return word;
+  for (std::size_t at = 0; (at = word.find('\'', at)) != std::string::npos; at += 4) word.replace(at, 1, "'\\''");
+  return "'" + word + "'";
+}
+
 std::string format_share(std::uint64_t ppm) {
   std::string text = fmt::format("{}.{:04}", ppm / 10'000, ppm % 10'000);
   while (text.ends_with('0')) text.pop_back();
@@ -221,10 +237,14 @@ std::string format_share(std::uint64_t ppm) {
 
 std::string format_promise(const ParityInfo& parity) {
   std::string text =
-      fmt::format("survives any {} lost in one piece, or any {} of {}, scattered", format_size(parity.one_piece_bytes),
+      fmt::format("survives any {} lost in one piece, or any {} of {}, scattered",
+                  with_unit(static_cast<double>(parity.one_piece_bytes), 1024, kBinaryUnits, Rounding::down),
                   format_count(parity.sectors, "sector", "sectors"), format_size(parity.sector_bytes));
-  if (parity.sectors_without_checks > parity.sectors) {
-    text += fmt::format(" ({} that spare its checks)", format_count(parity.sectors_without_checks));
+  const bool larger = parity.spared_sector_bytes > parity.sector_bytes;
+  if (parity.sectors_without_checks > parity.sectors || larger) {
+    text += fmt::format(" ({}{} that {} its checks)", format_count(parity.sectors_without_checks),
+                        larger ? " of " + format_size(parity.spared_sector_bytes) : "",
+                        parity.sectors_without_checks == 1 ? "spares" : "spare");
   }
   return text;
 }

@@ -36,9 +36,12 @@ std::string_view type_name(FileType type);
 Result<std::uint64_t> parse_size(std::string_view text);
 /// Parts per million: a number with at most four decimals and a per cent sign, or 0. Errors: usage.
 Result<std::uint64_t> parse_share(std::string_view text);
+/// printable(), in quotes where a shell needs them: for commands that are advised.
+std::string shell_word(std::string_view text);
 /// "1 %", "0.5 %": of parts per million.
 std::string format_share(std::uint64_t ppm);
 /// "survives any 51.2 MiB lost in one piece, or any 152 sectors of 4.0 KiB, scattered (824 that spare its checks)".
+/// Nothing is rounded up.
 std::string format_promise(const ParityInfo& parity);
 /// Seconds: a whole number with s, m, h or d. Errors: usage.
 Result<std::uint64_t> parse_duration(std::string_view text);

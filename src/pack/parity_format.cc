@@ -182,6 +182,11 @@ std::uint64_t ParityLayout::scattered_max() const {
   return std::max<std::uint64_t>(1, std::min(of_symbols, of_checks));
 }
 
+std::uint64_t ParityLayout::spared_sector() const {
+  // A whole symbol is lost as easily as a part of it. Beside a file, symbols do not begin where its sectors do.
+  return goal.detached ? kParitySector : std::max<std::uint64_t>(kParitySector, symbols.symbol_size);
+}
+
 Result<ParityLayout> plan_parity(const ParityGoal& goal) {
   if (goal.data_size == 0) return fail(Errc::usage, "nothing to protect");
   if (goal.loss_ppm == 0 || goal.loss_ppm > kParityPpmMax) {

@@ -238,10 +238,10 @@ void PackReader::find_end(const BlockHeader& header) {
   }
   if (end != pack_size_ && footer_at(end)) pack_size_ = end + kFooterSize;
   if (pack_size_ == source_->size()) return;
-  warn(
-      fmt::format("{} bytes behind the end of the pack are not in use: an append was cut short, or the end of the file "
-                  "is damaged",
-                  source_->size() - pack_size_));
+  const std::uint64_t behind = source_->size() - pack_size_;
+  warn(fmt::format(
+      "{} not in use, behind the end of the pack: an append was cut short, or the end of the file is damaged",
+      behind == 1 ? "1 byte is" : fmt::format("{} bytes are", behind)));
 }
 
 Result<> PackReader::start() {
@@ -263,7 +263,7 @@ Result<> PackReader::start() {
                                    "use another copy");
   }
   if (!header) warn("the header at the front is damaged");
-  if (!warning_.empty()) warning_ = fmt::format("{}: {}{}", name_, warning_, kVerifyAdvice);
+  if (!warning_.empty()) warning_ = fmt::format("{}: {}", name_, warning_);
   return {};
 }
 

@@ -106,6 +106,9 @@ TEST_F(ParityCli, SetChangesTheParityOfAPack) {
   EXPECT_LT(read("x.mmh").size(), whole_.size());
   EXPECT_THAT(mmh_ok({"parity", "set", "2%", "x.mmh"}), HasSubstr("survives any"));
   EXPECT_EQ(read("x.mmh"), whole_);
+  const auto summary = line_of_type(mmh_ok({"parity", "set", "--json", "3%", "x.mmh"}), "summary");
+  EXPECT_EQ(summary["root"], line_of_type(mmh_ok({"info", "--json", "x.mmh"}), "info")["root"]);
+  EXPECT_TRUE(summary.contains("seconds"));
   EXPECT_EQ(status_of(mmh({"parity", "set", "2", "x.mmh"})), Status::usage);
   EXPECT_EQ(status_of(mmh({"parity", "get", "x.mmh"})), Status::usage);
 }

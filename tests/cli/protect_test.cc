@@ -85,6 +85,7 @@ TEST_F(ProtectCli, OtherCommandsSayWhatItIs) {
   mmh_ok({"protect", "photos"});
   for (const std::vector<std::string>& words : {std::vector<std::string>{"cat", "photos.mmhp", "photos/large"},
                                                 {"unpack", "photos.mmhp"},
+                                                {"append", "photos.mmhp", "photos/large"},
                                                 {"parity", "set", "2%", "photos.mmhp"}}) {
     const auto result = mmh(words);
     EXPECT_EQ(status_of(result), Status::usage) << words.front();
@@ -106,6 +107,31 @@ TEST_F(ProtectCli, IsKnownByItsBytesUnderAnyName) {
   EXPECT_EQ(status_of(mmh({"verify", "whatever"})), Status::healable);
   EXPECT_THAT(mmh_ok({"repair", "whatever"}), HasSubstr("the protection mended"));
   mmh_ok({"verify", "whatever"});
+}
+
+TEST_F(ProtectCli, SaysThatWhatOnlyChangedNeedsNoMending) {
+  mmh_ok({"protect", "photos"});
+  EXPECT_EQ(line_of_type(mmh_ok({"verify", "--json", "photos.mmhp"}), "summary")["healable"], false);
+  write("photos/large", "written later");
+  fs::last_write_time(path("photos/large"), fs::file_time_type::clock::now() + std::chrono::hours(1));
+  const auto result = mmh({"repair", "photos.mmhp"});
+  EXPECT_EQ(status_of(result), Status::warnings);
+  EXPECT_THAT(result.err + result.out, HasSubstr("nothing to mend: 1 file changed or moved and left so"));
+  EXPECT_EQ(line_of_type(mmh({"repair", "--json", "photos.mmhp"}).out, "summary")["healable"], false);
+}
+
+TEST_F(ProtectCli, ListsNoOwnersWhichItDoesNotKeep) {
+  mmh_ok({"protect", "photos"});
+  EXPECT_THAT(mmh_ok({"list", "-l", "photos.mmhp"}), testing::Not(HasSubstr("0/0")));
+  EXPECT_FALSE(line_of_type(mmh_ok({"list", "--json", "photos.mmhp"}), "entry").contains("uid"));
+}
+
+TEST_F(ProtectCli, QuotesNamesInTheCommandsThatItAdvises) {
+  write("a b/it's", std::string(5000, 'x'));
+  mmh_ok({"protect", "a b"});
+  fs::remove(path("a b/it's"));
+  const auto result = mmh({"verify", "a b.mmhp"});
+  EXPECT_THAT(result.err + result.out, HasSubstr("run mmh repair 'a b.mmhp'"));
 }
 
 TEST_F(ProtectCli, ExcludesAndIncludesAsPackDoes) {

@@ -85,5 +85,30 @@ TEST(Text, TablesAlign) {
   EXPECT_EQ(table.str(), "name     size\na           1\nlonger  1,000\n");
 }
 
+TEST(ShellWord, QuotesWhatAShellWouldTakeApart) {
+  EXPECT_EQ(shell_word("dir/x-1.mmh"), "dir/x-1.mmh");
+  EXPECT_EQ(shell_word("a b"), "'a b'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
+TEST(FormatPromise, RoundsNothingUp) {
+  ParityInfo parity;
+  parity.one_piece_bytes = 1'030'132;  // 1005.99 KiB
+  parity.sector_bytes = 4096;
+  parity.sectors = 1;
+  parity.sectors_without_checks = 1;
+  parity.spared_sector_bytes = 4096;
+  EXPECT_EQ(format_promise(parity), "survives any 1005.9 KiB lost in one piece, or any 1 sector of 4.0 KiB, scattered");
+  parity.sectors_without_checks = 64;
+  parity.spared_sector_bytes = 16'384;
+  EXPECT_EQ(
+      format_promise(parity),
+      "survives any 1005.9 KiB lost in one piece, or any 1 sector of 4.0 KiB, scattered (64 of 16.0 KiB that spare "
+      "its checks)");
+  parity.one_piece_bytes = (1 << 20) - 1;
+  EXPECT_THAT(format_promise(parity), testing::HasSubstr("1023.9 KiB"));
+}
+
 }  // namespace
 }  // namespace mmh::cli

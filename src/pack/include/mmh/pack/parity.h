@@ -65,8 +65,9 @@ struct ParityLayout {
   std::uint64_t one_piece_max() const { return fec::contiguous_loss_max(symbols); }
   /// Sectors of kParitySector bytes, on multiples of that, that may be lost wherever they are in data and section.
   std::uint64_t scattered_max() const;
-  /// The same where none of them holds checks.
+  /// The same where none of them holds checks: sectors of spared_sector() bytes, on multiples of that.
   std::uint64_t scattered_symbols_max() const { return fec::scattered_loss_max(symbols, kParitySector); }
+  std::uint64_t spared_sector() const;
 };
 
 /// Errors: usage (nothing to protect, loss_ppm), limit.
