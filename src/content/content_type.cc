@@ -1,6 +1,14 @@
 #include "mmh/content/content_type.h"
 
+#include "recompressed.h"
+
 namespace mmh::content {
+
+ContentType content_type(ContentClass content, ByteView head) {
+  ContentType type(content);
+  type.is_whole = content == ContentClass::compressed && begins_recompressible(head);
+  return type;
+}
 
 ContentType content_type(const Region& region) {
   ContentType type(region.content);

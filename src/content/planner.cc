@@ -14,6 +14,7 @@
 #include "front.h"
 #include "mmh/base/check.h"
 #include "predicted.h"
+#include "recompressed.h"
 #include "records.h"
 #include "statistics.h"
 
@@ -235,7 +236,18 @@ class DefaultPlanner final : public Planner {
         return choose_predicted(raw, type, *predicted, decide_general(raw, type, level, weighed), weighed);
       }
     }
-    return decide_general(raw, type, level, weighed);
+    Plan general = decide_general(raw, type, level, weighed);
+    if (type.content == compressed) {
+      if (auto plan = recompressed_plan(registry_, raw, general, level)) {
+        // Where there is something to find without it, such as files that are nearly the same, it must find more.
+        if (general.codec == CodecId::stored) return *std::move(plan);
+        const std::size_t size = size_of(*plan, raw);
+        const std::size_t general_size = size_of(general, raw);
+        weighed.add(*plan, size, raw.size());
+        return size < general_size ? *std::move(plan) : general;
+      }
+    }
+    return general;
   }
 
   Plan decide_general(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {

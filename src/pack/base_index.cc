@@ -180,7 +180,7 @@ BaseIndex::Scanned BaseIndex::scan_small_files(const std::vector<std::pair<FileR
     item.segment.data = data;
     const tree::DataRun all{0, data.size()};
     analyse_segment(item.segment, {&all, 1}, look.cuts, true, sizes);
-    if (wants_sketch(look.content, data.size())) item.sketch = chunking::similarity_sketch(data);
+    if (wants_sketch(look.type.content, data.size())) item.sketch = chunking::similarity_sketch(data);
   }
   return scanned;
 }

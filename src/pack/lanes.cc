@@ -1,6 +1,8 @@
 #include "lanes.h"
 
 #include <algorithm>
+#include <span>
+#include <tuple>
 #include <utility>
 
 namespace mmh::pack {
@@ -22,6 +24,16 @@ std::uint32_t extension_key(std::string_view path) {
   std::uint32_t hash = 2166136261u;
   for (const char c : name.substr(dot)) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   return hash;
+}
+
+// Behind the chunks of the file that one of them begins, and their bytes.
+std::pair<std::size_t, std::size_t> file_from(std::span<const WaitingChunk> chunks, std::size_t at) {
+  const LikenessKey& key = chunks[at].key;
+  std::size_t size = 0;
+  for (; at < chunks.size() && chunks[at].key.extension == key.extension && chunks[at].key.group == key.group; ++at) {
+    size += chunks[at].data.size();
+  }
+  return {at, size};
 }
 
 }  // namespace
@@ -63,11 +75,22 @@ std::vector<BlockContent> Lanes::cut(const LaneKey& key, Lane& lane, std::size_t
   std::vector<BlockContent> blocks;
   BlockContent block{type, {}, 0, use};
   std::size_t ranges = 0;
-  std::size_t begin = 0;  // of the block that is being filled
+  std::size_t begin = 0;     // of the block that is being filled
+  std::size_t file_end = 0;  // behind the chunks of the file at hand
+  bool together = false;     // whether they stay together
   for (std::size_t i = 0; i < lane.chunks.size(); ++i) {
-    const std::size_t size = lane.chunks[i].data.size();
+    std::size_t size = lane.chunks[i].data.size();
     ranges += lane.chunks[i].base.size();
-    const bool full = block.size + size > block_size || i - begin == kBlockChunksMax || ranges > codec::kBaseRangesMax;
+    std::size_t room = block_size;
+    if (i < file_end) {
+      if (together) room = block.size + size;
+    } else if (type.is_whole) {
+      std::size_t file_size = 0;
+      std::tie(file_end, file_size) = file_from(lane.chunks, i);
+      together = file_size <= whole_max_;
+      if (together) size = file_size;
+    }
+    const bool full = block.size + size > room || i - begin == kBlockChunksMax || ranges > codec::kBaseRangesMax;
     if (full && block.size > 0) {
       block.chunks.assign(std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin)),
                           std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(i)));
@@ -75,7 +98,7 @@ std::vector<BlockContent> Lanes::cut(const LaneKey& key, Lane& lane, std::size_t
       begin = i;
       ranges = lane.chunks[i].base.size();
     }
-    block.size += size;
+    block.size += lane.chunks[i].data.size();
   }
   if ((all || blocks.empty()) && block.size > 0) {
     block.chunks.assign(std::make_move_iterator(lane.chunks.begin() + static_cast<std::ptrdiff_t>(begin)),
@@ -107,8 +130,8 @@ std::vector<BlockContent> Lanes::take_remainders(BaseUse use, const BlockSizeOf&
   for (auto lane = lanes_.begin(); lane != lanes_.end();) {
     const content::ContentType type = lane->first.second;
     Lane& waiting = lane->second;
-    // Numbers change by little only beside those that they were.
-    const bool alone = use == BaseUse::changed && type.has_elements;
+    // Numbers change by little only beside those that they were, and what is taken as a whole has a codec of its own.
+    const bool alone = type.is_whole || (use == BaseUse::changed && type.has_elements);
     if (lane->first.first != use || alone ||
         waiting.bytes >= (type.has_elements ? kTypedRemainderMax : kRemainderMax)) {
       ++lane;

@@ -65,6 +65,8 @@ using BlockSizeOf = std::function<std::size_t(const content::ContentType&)>;
 /// All lanes. Deterministic: what comes out depends on the chunks added and their order alone.
 class Lanes {
  public:
+  /// `whole_max`: bytes up to which a file that a codec takes as a whole stays in one block, whatever the blocks' size.
+  explicit Lanes(std::size_t whole_max) : whole_max_(whole_max) {}
   /// Where a file's chunks stand among others: give each chunk of the file the same key but for `sequence`.
   LikenessKey key_for(const content::ContentType& type, std::string_view path, const chunking::Sketch* sketch);
   void add(const content::ContentType& type, WaitingChunk chunk);
@@ -89,6 +91,7 @@ class Lanes {
   std::vector<BlockContent> take_remainders(BaseUse use, const BlockSizeOf& block_size_of);
   void release(const WaitingChunk& chunk);
 
+  const std::size_t whole_max_;
   std::map<LaneKey, Lane> lanes_;
   std::uint64_t held_bytes_ = 0;
   std::uint64_t waiting_ = 0;

@@ -33,6 +33,7 @@ constexpr std::size_t kBatchItemsMax = 256;
 constexpr std::size_t kDictionarySize = std::size_t{64} << 10;
 constexpr std::size_t kDictionarySamplesMax = std::size_t{4} << 20;
 constexpr std::size_t kDictionaryBlockMax = std::size_t{256} << 10;  // larger blocks are their own dictionary
+constexpr std::size_t kWholeMax = std::size_t{16} << 20;             // bytes of a file that stays in one block
 constexpr int kPageLevel = 6;
 constexpr std::uint64_t kBaseMarginMin = std::uint64_t{1} << 10;
 constexpr std::uint64_t kBaseMarginMax = std::uint64_t{32} << 10;
@@ -115,7 +116,7 @@ struct BatchItem {
   Segment segment;
   std::vector<tree::DataRun> runs;
   CutPlan cuts;
-  ContentClass content = ContentClass::binary;
+  ContentType type;
   std::optional<chunking::Sketch> sketch;
   BaseTrack track;
 };
@@ -125,7 +126,7 @@ struct LongFile {
   tree::WalkItem found;
   tree::OpenedFile opened;
   CutPlan cuts;
-  ContentClass content = ContentClass::binary;
+  ContentType type;
   BaseTrack track;
   std::uint64_t next_offset = 0;  ///< Of the segment to schedule next.
   // From here on: used when segments come back, in order.
@@ -189,6 +190,8 @@ class Packer {
         budget_(options),
         writer_(writer),
         index_(budget_.dedup),
+        lanes_(std::min({kWholeMax, budget_.block,
+                         options.block_size == 0 ? kWholeMax : static_cast<std::size_t>(options.block_size)})),
         pool_(options.threads),
         builder_([this](ByteView raw) { return store_structure(BlockType::manifest, raw); }) {
     const auto chunk_max = static_cast<std::uint32_t>(
@@ -380,7 +383,7 @@ class Packer {
 
   /// `file`: a BatchItem or a LongFile.
   static void take_look(auto& file, FileLook look) {
-    file.content = look.content;
+    file.type = look.type;
     file.cuts = std::move(look.cuts);
     file.track.names = TensorNames(std::move(look.regions));
   }
@@ -452,7 +455,7 @@ class Packer {
                 return content::find_layout(*memory_source(data, {}), format, base_.has_value());
               }));
     analyse_segment(item.segment, item.runs, item.cuts, true, sizes_);
-    if ((options_.level > 1 || base_) && wants_sketch(item.content, data.size())) {
+    if ((options_.level > 1 || base_) && wants_sketch(item.type.content, data.size())) {
       item.sketch = chunking::similarity_sketch(data);
     }
   }
@@ -538,16 +541,16 @@ class Packer {
     if (entry.type == tree::EntryType::regular) {
       waiting.record.hash = item.segment.file_hash;
       ++totals_.files;
-      ++totals_.classes[static_cast<std::size_t>(item.content)].files;
+      ++totals_.classes[static_cast<std::size_t>(item.type.content)].files;
       totals_.content_bytes += entry.size;
       if (const auto known = known_files_.find(item.segment.file_hash); known != known_files_.end()) {
         for (const Extent& extent : known->second) waiting.pieces.push_back({nullptr, extent});
         totals_.duplicate_bytes += entry.size;
       } else if (!item.segment.pieces.empty()) {
         const chunking::Sketch* const sketch = item.sketch ? &*item.sketch : nullptr;
-        const auto key = lanes_.key_for(item.content, entry.path, options_.level > 1 ? sketch : nullptr);
+        const auto key = lanes_.key_for(item.type, entry.path, options_.level > 1 ? sketch : nullptr);
         if (base_) item.track.version = base_->version_of(entry.path, sketch);
-        add_pieces(waiting, item.segment, job.buffer, item.content, key, item.track);
+        add_pieces(waiting, item.segment, job.buffer, item.type, key, item.track);
       }
     }
     waiting.record.entry = std::move(entry);
@@ -570,7 +573,7 @@ class Packer {
   }
 
   void add_pieces(WaitingRecord& waiting, const Segment& segment, const std::shared_ptr<ReadBuffer>& buffer,
-                  ContentClass content, const LikenessKey& key, BaseTrack& track) {
+                  const ContentType& file_type, const LikenessKey& key, BaseTrack& track) {
     if (base_ && !track.version && !track.next) find_start(segment, track);
     for (const Piece& piece : segment.pieces) {
       if (piece.hole) {
@@ -588,7 +591,7 @@ class Packer {
         known->second = std::make_shared<ChunkPlace>();
         known->second->length = piece.length;
         WaitingChunk chunk{key, known->second, buffer, segment.data.subspan(piece.offset, piece.length), piece.hash};
-        ContentType type = piece.type.value_or(content);
+        ContentType type = piece.type.value_or(file_type);
         if (base_) use_base(chunk, type, segment.file_offset + piece.offset, track);
         lanes_.add(type, std::move(chunk));
       } else {
@@ -677,7 +680,7 @@ class Packer {
     Segment& segment = job.segment;
     tree::Entry& entry = file.found.entry;
     if (segment.file_offset == 0) {
-      file.key = lanes_.key_for(file.content, entry.path, nullptr);
+      file.key = lanes_.key_for(file.type, entry.path, nullptr);
       if (base_) file.track.version = base_->version_of(entry.path, nullptr);
       file.record = &records_.emplace_back();
       ++totals_.files;
@@ -689,7 +692,7 @@ class Packer {
     }
     if (!file.failed && !file.ended_early) {
       keep_carried(job);
-      add_pieces(*file.record, segment, job.buffer, file.content, file.key, file.track);
+      add_pieces(*file.record, segment, job.buffer, file.type, file.key, file.track);
       settle(*file.record);
       totals_.content_bytes += segment.size;
       file.content_size += segment.size;
@@ -712,7 +715,7 @@ class Packer {
       --totals_.files;
     } else {
       if (file.ended_early || has_moved(file.opened)) warn_changed(entry.path);
-      ++totals_.classes[static_cast<std::size_t>(file.content)].files;
+      ++totals_.classes[static_cast<std::size_t>(file.type.content)].files;
       waiting.record.hash = file.hasher.finish();
       entry.size = file.content_size;
       waiting.record.entry = std::move(entry);

@@ -78,8 +78,8 @@ FileLook look_at_file(ByteView head, std::string_view path, std::uint64_t size, 
                       const std::function<std::vector<content::Region>(content::LayoutFormat)>& find_regions) {
   head = head.first(std::min(head.size(), kLookSize));
   FileLook look;
-  look.content = content::classify(head, path);
-  const auto format = content::layout_format(head, size, look.content);
+  look.type = content::content_type(content::classify(head, path), head);
+  const auto format = content::layout_format(head, size, look.type.content);
   if (!format) return look;
   std::vector<content::Region> regions = find_regions(*format);
   if (keep_regions) look.regions = regions;

@@ -50,7 +50,7 @@ class CutPlan {
 /// What the first bytes of a file, at most this many, its path and its size tell.
 inline constexpr std::size_t kLookSize = std::size_t{64} << 10;
 struct FileLook {
-  content::ContentClass content = content::ContentClass::binary;
+  content::ContentType type;
   CutPlan cuts;                          ///< How its typed regions are to be cut.
   std::vector<content::Region> regions;  ///< Those regions, where they were asked for.
 };

@@ -44,6 +44,7 @@ enum class CodecId : std::uint32_t {
   tokens = 33,
   raster = 34,
   audio = 35,
+  jpeg = 36,
   base_copy = 48,
   base_delta = 49,
   base_zstd = 50,

@@ -17,12 +17,15 @@ struct ContentType {
   bool big_endian = false;
   std::uint32_t channels = 1;  ///< Elements of a pixel, a moment or a record.
   std::uint64_t row_size = 0;  ///< Bytes from one row of a picture to the next; 0 elsewhere.
+  bool is_whole = false;       ///< Files each of which a codec takes as a whole, or not at all.
 
   ContentType() = default;
   ContentType(ContentClass of) : content(of) {}
   auto operator<=>(const ContentType&) const = default;
 };
 
+/// The type of a file of a class, by its first bytes, as far as that is known at once.
+ContentType content_type(ContentClass content, ByteView head);
 /// The type of a region's bytes.
 ContentType content_type(const Region& region);
 }  // namespace mmh::content
