@@ -1,6 +1,7 @@
 #include "parity_symbols.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -15,10 +16,24 @@ namespace {
 
 constexpr std::size_t kColumnUnit = 256;
 constexpr std::size_t kReadTask = 1 << 20;
+constexpr std::uint64_t kStripBytes = 96 << 20;
+constexpr std::uint64_t kPage = 4096;
 
-// Columns that go through at once.
+std::uint64_t physical_memory() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long size = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size) : 0;
+}
+
+// Columns that go through at once. A block that the kernel keeps in memory anyway is read again for each strip, as the
+// pages of a large buffer cost more to get than the copies from there. The width decides no byte.
 std::size_t strip_width(std::uint64_t rows, std::size_t symbol_size, std::uint64_t memory) {
-  const std::uint64_t fits = memory / 2 / std::max<std::uint64_t>(1, rows);
+  rows = std::max<std::uint64_t>(1, rows);
+  std::uint64_t fits = memory / 2 / rows;
+  if (rows * symbol_size <= physical_memory() / 4) {
+    const std::uint64_t pages = std::max<std::uint64_t>(1, kStripBytes / rows / kPage);
+    fits = std::min(fits, pages * kPage);
+  }
   if (fits >= symbol_size) return symbol_size;
   return std::max<std::size_t>(kColumnUnit, static_cast<std::size_t>(fits / kColumnUnit * kColumnUnit));
 }
