@@ -62,6 +62,11 @@ class Healer final : public ParityHealer {
   const ParityReport& report() const override { return report_; }
   const std::vector<ParityAnchor>& anchors() const override { return anchors_; }
 
+  void use(const SeenChecks& seen) override {
+    MMH_CHECK(seen.symbols() == symbols_);
+    seen_ = &seen;
+  }
+
   Result<> locate() override {
     MMH_TRY(look_in_place());
     for (std::size_t source = 2; source < sources_.size(); ++source) MMH_TRY(look_in_copy(source));
@@ -238,12 +243,14 @@ class Healer final : public ParityHealer {
     const std::uint64_t bytes = (end - 1 - begin) * symbols_.symbol_size + size_of(end - 1);
     const bool adjoin = place_in_order(end - 1).offset - first.offset == (end - 1 - begin) * symbols_.symbol_size;
     const RandomAccessSource& source = *sources_[first.source];
-    const bool at_once = adjoin && first.source == place_in_order(end - 1).source &&
+    const bool at_once = adjoin && seen_ == nullptr && first.source == place_in_order(end - 1).source &&
                          range_within(first.offset, bytes, source.size()) &&
                          source.read_at(first.offset, Bytes(buffer).first(bytes)).has_value();
     for (std::uint64_t symbol = begin; symbol < end; ++symbol) {
       if (!check_known(symbol)) {
         states_[symbol] = State::unknown;
+      } else if (seen_ != nullptr && symbol < symbols_.source_symbols() && seen_->has(symbol)) {
+        states_[symbol] = std::ranges::equal(seen_->check(symbol), check_of(symbol)) ? State::good : State::lost;
       } else if (at_once) {
         const ByteView there = ByteView(buffer).subspan((symbol - begin) * symbols_.symbol_size, size_of(symbol));
         states_[symbol] = matches_check(there, check_of(symbol)) ? State::good : State::lost;
@@ -488,6 +495,7 @@ class Healer final : public ParityHealer {
   std::unordered_map<std::uint64_t, std::uint64_t> slots_;  // of symbols that were made
   std::uint64_t slots_used_ = 0;
   std::vector<std::uint64_t> unchecked_;
+  const SeenChecks* seen_ = nullptr;
   Spool made_;
   ParityReport report_;
 };

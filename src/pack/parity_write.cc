@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::uint64_t kHashTask = 1 << 20;
 
-// The checks of all data symbols.
-Result<> check_data(const RandomAccessSource& data, const ParityLayout& layout, Bytes table,
+// The checks of all data symbols. Those that were seen already cost no reading.
+Result<> check_data(const RandomAccessSource& data, const ParityLayout& layout, const SeenChecks* seen, Bytes table,
                     const ParityContext& context, const std::function<Result<>(std::uint64_t)>& done) {
   const fec::Interleaving& symbols = layout.symbols;
   const std::uint64_t together = std::max<std::uint64_t>(1, kHashTask / symbols.symbol_size);
@@ -26,13 +26,25 @@ Result<> check_data(const RandomAccessSource& data, const ParityLayout& layout, 
     tasks.push(0, [&, begin]() -> Result<> {
       static thread_local Buffer buffer;
       MMH_TRY(check_cancelled(context.cancel));
-      const std::uint64_t end = std::min(symbols.source_symbols(), begin + together);
       const std::uint64_t size = symbols.symbol_size;
-      buffer.resize(static_cast<std::size_t>(std::min(symbols.data_size, end * size) - begin * size));
-      MMH_TRY(data.read_at(begin * size, buffer));
-      for (std::uint64_t i = begin; i < end; ++i) {
-        write_check(ByteView(buffer).subspan((i - begin) * size, symbols.source_size(i)),
-                    table.subspan(i * kParityCheckSize, kParityCheckSize));
+      const std::uint64_t end = std::min(symbols.source_symbols(), begin + together);
+      const auto is_seen = [&](std::uint64_t symbol) { return seen != nullptr && seen->has(symbol); };
+      const auto check_at = [&](std::uint64_t symbol) {
+        return table.subspan(symbol * kParityCheckSize, kParityCheckSize);
+      };
+      for (std::uint64_t i = begin; i < end;) {
+        if (is_seen(i)) {
+          std::ranges::copy(seen->check(i), check_at(i).begin());
+          ++i;
+          continue;
+        }
+        const std::uint64_t first = i;
+        while (i < end && !is_seen(i)) ++i;
+        buffer.resize(static_cast<std::size_t>(std::min(symbols.data_size, i * size) - first * size));
+        MMH_TRY(data.read_at(first * size, buffer));
+        for (std::uint64_t j = first; j < i; ++j) {
+          write_check(ByteView(buffer).subspan((j - first) * size, symbols.source_size(j)), check_at(j));
+        }
       }
       return {};
     });
@@ -43,9 +55,38 @@ Result<> check_data(const RandomAccessSource& data, const ParityLayout& layout, 
 
 }  // namespace
 
+SeenChecks::SeenChecks(const fec::Interleaving& symbols)
+    : symbols_(symbols), checks_(symbols.source_symbols() * kParityCheckSize), has_(symbols.source_symbols()) {}
+
+std::uint64_t SeenChecks::memory_bytes(const fec::Interleaving& symbols) {
+  return symbols.source_symbols() * (kParityCheckSize + 1);
+}
+
+void SeenChecks::see(std::uint64_t offset, ByteView bytes) {
+  const std::uint64_t size = symbols_.symbol_size;
+  const std::uint64_t end = offset + bytes.size();
+  for (std::uint64_t symbol = (offset + size - 1) / size; symbol < symbols_.source_symbols(); ++symbol) {
+    const std::uint64_t begin = symbol * size;
+    if (begin + symbols_.source_size(symbol) > end) break;
+    write_check(bytes.subspan(begin - offset, symbols_.source_size(symbol)),
+                Bytes(checks_).subspan(symbol * kParityCheckSize, kParityCheckSize));
+    has_[symbol] = 1;
+  }
+}
+
+void SeenChecks::forget(std::uint64_t offset, std::uint64_t length) {
+  if (length == 0) return;
+  const std::uint64_t last = std::min((offset + length - 1) / symbols_.symbol_size, symbols_.source_symbols() - 1);
+  for (std::uint64_t symbol = offset / symbols_.symbol_size; symbol <= last; ++symbol) has_[symbol] = 0;
+}
+
+ByteView SeenChecks::check(std::uint64_t symbol) const {
+  return ByteView(checks_).subspan(symbol * kParityCheckSize, kParityCheckSize);
+}
+
 Result<ParityHead> write_parity(const RandomAccessSource& data, const ParityLayout& layout,
                                 std::span<const ParityAnchor> anchors, const hash::Digest& subject,
-                                const ParityContext& context, ByteSink& out) {
+                                const ParityContext& context, ByteSink& out, const SeenChecks* seen) {
   const fec::Interleaving& symbols = layout.symbols;
   const Buffer anchor_bytes = write_anchors(anchors);
   if (anchor_bytes.size() != layout.goal.anchor_bytes) return fail(Errc::usage, "other anchors than planned");
@@ -61,7 +102,7 @@ Result<ParityHead> write_parity(const RandomAccessSource& data, const ParityLayo
     return check_cancelled(context.cancel);
   };
   Buffer table(symbols.symbols() * kParityCheckSize);
-  MMH_TRY(check_data(data, layout, table, context, progress));
+  MMH_TRY(check_data(data, layout, seen, table, context, progress));
 
   MMH_LET(Spool repair, Spool::make(*context.sys, total * size, context.memory / 8, "parity"));
   const ReadColumns read = [&](std::uint64_t symbol, std::size_t first, Bytes into) -> Result<> {

@@ -149,6 +149,7 @@ class Update {
     for (const std::size_t index : candidates_) hash_total_ += next_[index].file.size;
     encode_total_ = hash_total_;
     std::vector<bool> left_out(next_.size());
+    if (!old_) MMH_TRY(expect_content());
     MMH_TRY(hash_files(
         directory_.get(), candidates_.size(),
         [&](std::size_t i) -> const std::string& { return next_[candidates_[i]].file.path; }, context_, hash_progress(),
@@ -166,7 +167,9 @@ class Update {
           }
           take(next, *hashed);
           return {};
-        }));
+        },
+        seen_ ? SeenBytes([this](std::size_t i, std::uint64_t offset, ByteView bytes) { see(i, offset, bytes); })
+              : SeenBytes()));
     find_moved(left_out);
     forget_gone(left_out);
     std::size_t kept = 0;
@@ -177,6 +180,39 @@ class Update {
     }
     next_.resize(kept);
     return {};
+  }
+
+  // Where everything is new, all of it is encoded, in this order: so the checks of symbols come of the same reading as
+  // the hashes.
+  Result<> expect_content() {
+    std::uint64_t size = 0;
+    for (const std::size_t index : candidates_) {
+      expected_.push_back({size, next_[index].file.size});
+      size += next_[index].file.size;
+    }
+    if (size == 0) return {};
+    MMH_LET(const ParityLayout layout, plan_parity({.data_size = size, .loss_ppm = loss_ppm_, .detached = true}));
+    seen_.emplace(layout.symbols);
+    return {};
+  }
+
+  // Called by many threads.
+  void see(std::size_t candidate, std::uint64_t offset, ByteView bytes) {
+    const ByteRange& place = expected_[candidate];
+    if (offset >= place.length) return;
+    const std::uint64_t left = place.length - offset;
+    seen_->see(place.offset + offset,
+               bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(left, bytes.size()))));
+  }
+
+  // Whether what was seen is what is to be encoded: no file came, went or changed its size meanwhile.
+  bool seen_as_expected() const {
+    if (!seen_ || next_.size() != expected_.size()) return false;
+    for (std::size_t i = 0; i < next_.size(); ++i) {
+      const ProtectedFile& file = next_[i].file;
+      if (file.size != expected_[i].length || (file.size > 0 && file.offset != expected_[i].offset)) return false;
+    }
+    return true;
   }
 
   static void take(Next& next, const HashedFile& hashed) {
@@ -358,7 +394,8 @@ class Update {
               context_.progress(hash_done_ + done, hash_done_ + total);
             };
           }
-          MMH_TRY(write_parity(content, *layout, {}, set_subject(list, set), context, sink));
+          MMH_TRY(write_parity(content, *layout, {}, set_subject(list, set), context, sink,
+                               seen_as_expected() ? &*seen_ : nullptr));
           return {};
         },
         *out));
@@ -413,6 +450,8 @@ class Update {
   std::vector<std::size_t> candidates_;
   std::unordered_map<std::size_t, ProtectedFile> listed_before_;  // of candidates
   std::vector<bool> dirty_;                                       // old sets that are not kept
+  std::vector<ByteRange> expected_;                               // of candidates, in what is encoded
+  std::optional<SeenChecks> seen_;
   std::uint64_t hash_done_ = 0, hash_total_ = 0, encode_total_ = 0;
   ProtectTotals totals_;
 };

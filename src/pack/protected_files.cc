@@ -31,7 +31,7 @@ struct Looked {
   Fd large;
 };
 
-Looked look_at(Sys& sys, int directory, const std::string& path) {
+Looked look_at(Sys& sys, int directory, const std::string& path, std::size_t index, const SeenBytes& seen) {
   Looked looked;
   auto opened = open_regular(sys, directory, path);
   if (!opened) {
@@ -51,6 +51,7 @@ Looked look_at(Sys& sys, int directory, const std::string& path) {
   if (got && got.value == content.size()) {
     file.hash = hash::blake3(content);
     looked.file = file;
+    if (seen) seen(index, 0, content);
   } else {
     looked.file = fail(got ? shorter(path) : read_error(got.error, path));
   }
@@ -132,7 +133,7 @@ Result<hash::Digest> hash_pieces(std::uint64_t size, const ParityContext& contex
 
 Result<> hash_files(int directory, std::size_t count, const std::function<const std::string&(std::size_t)>& path,
                     const ParityContext& context, const std::function<void(std::uint64_t)>& progress,
-                    const std::function<Result<>(std::size_t, Result<HashedFile>)>& told) {
+                    const std::function<Result<>(std::size_t, Result<HashedFile>)>& told, const SeenBytes& seen) {
   Sys& sys = *context.sys;
   OrderedTasks<std::vector<Looked>> tasks(*context.pool);
   std::size_t next = 0;
@@ -142,9 +143,9 @@ Result<> hash_files(int directory, std::size_t count, const std::function<const 
     while (next < count && !tasks.full()) {
       const std::size_t begin = next;
       next = std::min(count, next + kTogether);
-      tasks.push(0, [&sys, &path, directory, begin, end = next] {
+      tasks.push(0, [&sys, &path, &seen, directory, begin, end = next] {
         std::vector<Looked> looked;
-        for (std::size_t i = begin; i < end; ++i) looked.push_back(look_at(sys, directory, path(i)));
+        for (std::size_t i = begin; i < end; ++i) looked.push_back(look_at(sys, directory, path(i), i, seen));
         return looked;
       });
     }
@@ -158,6 +159,7 @@ Result<> hash_files(int directory, std::size_t count, const std::function<const 
           const auto got = pread_full(sys, fd, out, offset);
           if (!got) return fail(read_error(got.error, path(index)));
           if (got.value < out.size()) return fail(shorter(path(index)));
+          if (seen) seen(index, offset, out);
           return {};
         });
         if (!digest && digest.error().code == Errc::cancelled) return fail(digest.error());

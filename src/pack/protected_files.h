@@ -42,15 +42,20 @@ Result<hash::Digest> hash_pieces(std::uint64_t size, const ParityContext& contex
                                  const std::function<void(std::uint64_t bytes)>& progress,
                                  const std::function<Result<>(std::uint64_t offset, Bytes out)>& fill);
 
+/// Bytes of file `index` from `offset` on.
+using SeenBytes = std::function<void(std::size_t index, std::uint64_t offset, ByteView bytes)>;
+
 struct HashedFile {
   hash::Digest hash;
   FileStamp stamp;
 };
 /// Hashes `count` files side by side and tells each, in order: path(i) beneath `directory`. Errors of a file go to
-/// `told`: those of open_regular(), and changed. Errors: cancelled, and what `told` returns.
+/// `told`: those of open_regular(), and changed. `seen` gets all bytes of each file, in pieces, by any thread; may be
+/// null. Errors: cancelled, and what `told` returns.
 Result<> hash_files(int directory, std::size_t count, const std::function<const std::string&(std::size_t)>& path,
                     const ParityContext& context, const std::function<void(std::uint64_t bytes)>& progress,
-                    const std::function<Result<>(std::size_t index, Result<HashedFile> file)>& told);
+                    const std::function<Result<>(std::size_t index, Result<HashedFile> file)>& told,
+                    const SeenBytes& seen = {});
 
 /// Files one after another as one source. A file is opened when it is read; the few last ones stay open. What cannot be
 /// read is an error of that range alone. Thread-safe.

@@ -120,6 +120,7 @@ class Examination {
 
   Result<> look_at_files() {
     states_.resize(list().files.size());
+    expect_sets();
     std::uint64_t done = 0;
     return hash_files(
         base_.get(), states_.size(), [&](std::size_t i) -> const std::string& { return list().files[i].path; },
@@ -145,7 +146,38 @@ class Examination {
           state.whole = hashed->stamp.size == file.size && hashed->hash == file.hash;
           if (!state.whole) hashes_.emplace(i, hashed->hash);
           return {};
+        },
+        seen_.empty() ? SeenBytes() : [this](std::size_t i, std::uint64_t offset, ByteView bytes) {
+          const ProtectedFile& file = list().files[i];
+          if (offset >= file.size) return;
+          const std::uint64_t size = std::min<std::uint64_t>(file.size - offset, bytes.size());
+          seen_[file.set].see(file.offset + offset, bytes.first(static_cast<std::size_t>(size)));
         });
+  }
+
+  // Who repairs expects damage: then the same reading that finds the files which are damaged tells which symbols are.
+  void expect_sets() {
+    if (!goal_.repair) return;
+    std::uint64_t bytes = 0;
+    for (const ProtectedSet& set : list().sets) {
+      const auto layout = plan_parity({.data_size = set.data_size, .loss_ppm = list().loss_ppm, .detached = true});
+      if (layout) bytes += SeenChecks::memory_bytes(layout->symbols);
+      if (!layout || bytes > context_.memory / 8) {
+        seen_.clear();
+        return;
+      }
+      seen_.emplace_back(layout->symbols);
+    }
+  }
+
+  // Symbols of files whose bytes are taken from elsewhere were not seen.
+  const SeenChecks* seen_of(std::size_t set, const fec::Interleaving& symbols) {
+    if (seen_.empty() || seen_[set].symbols() != symbols) return nullptr;
+    for (const std::size_t file : files_of_set(list(), set)) {
+      const ProtectedFile& entry = list().files[file];
+      if (states_[file].origin.kind != Origin::own) seen_[set].forget(entry.offset, entry.size);
+    }
+    return &seen_[set];
   }
 
   Result<> hold_bad_files() {
@@ -389,6 +421,7 @@ class Examination {
     auto opened = ParityHealer::open(content, window, *head, {}, context_);
     if (!opened && (opened.error().code == Errc::corrupt || opened.error().code == Errc::limit)) return lose();
     MMH_LET(const auto healer, std::move(opened));
+    if (const SeenChecks* seen = seen_of(set, head->layout.symbols)) healer->use(*seen);
     MMH_TRY(healer->locate());
     MMH_TRY(healer->plan());
     // Only where parity alone does not suffice is it worth while to look at every offset of other files.
@@ -576,6 +609,7 @@ class Examination {
   Fd base_;
   std::vector<FileState> states_;                         // by file
   std::unordered_map<std::size_t, hash::Digest> hashes_;  // of files that are not whole
+  std::vector<SeenChecks> seen_;                          // by set
   std::vector<Held> held_;
   std::unordered_map<std::size_t, std::size_t> held_of_;  // by file
   std::vector<Fd> directories_;                           // of candidates

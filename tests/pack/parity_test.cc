@@ -108,6 +108,50 @@ TEST_F(Parity, SectionsDependNeitherOnThreadsNorOnMemory) {
   EXPECT_TRUE(protect(data, 50'000) == file);
 }
 
+TEST_F(Parity, WhatWasSeenInPassingNeedsNoOtherLook) {
+  const Buffer data = random_bytes(1'500'000, 1);
+  const auto layout = pack::plan_parity({.data_size = data.size(), .loss_ppm = 50'000, .detached = true});
+  ASSERT_TRUE(layout.has_value());
+  pack::SeenChecks seen(layout->symbols);
+  // In pieces that end anywhere: symbols at their borders were not met whole.
+  for (std::size_t at = 0; at < data.size();) {
+    const std::size_t size = std::min<std::size_t>(100'001, data.size() - at);
+    seen.see(at, ByteView(data).subspan(at, size));
+    at += size;
+  }
+  seen.forget(500'000, 10'000);
+  std::uint64_t known = 0;
+  for (std::uint64_t i = 0; i < layout->symbols.source_symbols(); ++i) known += seen.has(i) ? 1u : 0u;
+  EXPECT_GT(known, layout->symbols.source_symbols() * 8 / 10);
+  EXPECT_LT(known, layout->symbols.source_symbols());
+  MemorySink plain;
+  MemorySink quick;
+  const auto source = memory_source(data, "x");
+  const auto head = pack::write_parity(*source, *layout, {}, {}, context_, plain);
+  ASSERT_TRUE(head.has_value());
+  ASSERT_OK(pack::write_parity(*source, *layout, {}, {}, context_, quick, &seen));
+  EXPECT_TRUE(plain.bytes == quick.bytes);
+
+  // A healer believes what was seen of the damaged bytes, and looks at the rest itself.
+  Buffer bad = data;
+  bad[300'000] ^= std::byte{1};
+  bad[505'000] ^= std::byte{1};
+  pack::SeenChecks of_bad(layout->symbols);
+  of_bad.see(0, bad);
+  of_bad.forget(500'000, 10'000);
+  const auto damaged = memory_source(bad, "bad");
+  const auto section = memory_source(plain.bytes, "section");
+  const auto healer = ParityHealer::open(*damaged, *section, *head, {}, context_);
+  ASSERT_OK(healer);
+  (*healer)->use(of_bad);
+  ASSERT_OK((*healer)->locate());
+  EXPECT_EQ((*healer)->report().data_lost, 2u);
+  ASSERT_OK((*healer)->heal());
+  Buffer healed(data.size());
+  ASSERT_OK((*healer)->read_data(0, healed));
+  EXPECT_TRUE(healed == data);
+}
+
 TEST_F(Parity, AnyOnePieceUpToThePromiseComesBack) {
   for (const std::size_t size : {1u, 64u, 1000u, 5000u, 70'000u, 1'300'000u}) {
     const Buffer data = random_bytes(size, size);

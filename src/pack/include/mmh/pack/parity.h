@@ -98,11 +98,32 @@ struct ParityHead {
   hash::Digest subject;     ///< What is protected, in the caller's own terms.
 };
 
+/// Checks of those symbols that whoever reads the data meets whole, so that it need not be read once more for them.
+class SeenChecks {
+ public:
+  explicit SeenChecks(const fec::Interleaving& symbols);
+  static std::uint64_t memory_bytes(const fec::Interleaving& symbols);
+  /// Takes bytes of the data from `offset` on. Any thread, with bytes that no other call brings.
+  void see(std::uint64_t offset, ByteView bytes);
+  /// Bytes that are not what was seen after all.
+  void forget(std::uint64_t offset, std::uint64_t length);
+  const fec::Interleaving& symbols() const { return symbols_; }
+  bool has(std::uint64_t symbol) const { return has_[symbol] != 0; }
+  /// Requires: has(symbol).
+  ByteView check(std::uint64_t symbol) const;
+
+ private:
+  fec::Interleaving symbols_;
+  Buffer checks_;
+  std::vector<std::uint8_t> has_;  // not bits: threads write neighbours
+};
+
 /// Makes the section for `data` (its first goal.data_size bytes) and writes it to `out`, front to back. The same bytes
-/// whatever threads and memory. Errors: usage (anchors of another size than planned), io, no_space, cancelled.
+/// whatever threads and memory. `seen`: of this very data and layout; may be null. Errors: usage (anchors of another
+/// size than planned), io, no_space, cancelled.
 Result<ParityHead> write_parity(const RandomAccessSource& data, const ParityLayout& layout,
                                 std::span<const ParityAnchor> anchors, const hash::Digest& subject,
-                                const ParityContext& context, ByteSink& out);
+                                const ParityContext& context, ByteSink& out, const SeenChecks* seen = nullptr);
 
 /// The head whose block stands at `offset`. Errors: corrupt (none there).
 Result<ParityHead> parity_head_at(const RandomAccessSource& source, std::uint64_t offset);
@@ -145,6 +166,9 @@ class ParityHealer {
                                                     const ParityContext& context);
 
   virtual const ParityHead& head() const = 0;
+  /// What is known of the data already: locate() does not read those symbols again. Of the same symbols; outlives the
+  /// call of locate().
+  virtual void use(const SeenChecks& seen) = 0;
   /// Looks at every symbol where it belongs, then for those that are not there in the rest of all sources.
   virtual Result<> locate() = 0;
   /// Looks for what is still lost at all offsets of one more source, which outlives the healer. Needs locate(); whoever
