@@ -19,7 +19,7 @@ const codec::Registry& builtin_registry() {
       &rans_codec(),     &planes_codec(),     &pattern_codec(),    &run_length_codec(),   &palette_codec(),
       &bit_pack_codec(), &bit_planes_codec(), &zigzag_codec(),     &xor_delta_codec(),    &scaled_codec(),
       &fields_codec(),   &records_codec(),    &tokens_codec(),     &raster_codec(),       &audio_codec(),
-      &jpeg_codec(),     &base_copy_codec(),  &base_delta_codec(), &base_zstd_codec(),
+      &jpeg_codec(),     &sparse_codec(),     &base_copy_codec(),  &base_delta_codec(),   &base_zstd_codec(),
   });
   return registry;
 }

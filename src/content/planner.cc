@@ -447,7 +447,39 @@ class DefaultPlanner final : public Planner {
     plan.children.resize(plan.options.width);
     // The top of the mantissa of fp16 shares its byte.
     plan.children.back() = weights_plan(guess->type == ElementType::fp16 ? 8 : 1);
-    return plan_planes(raw, sample, std::move(plan), effort, weighed);
+    auto dense = plan_planes(raw, sample, plan, effort, weighed);
+    if (guess->phase != 0) return dense;
+    auto sparse = plan_sparse(raw, sample, plan, effort, weighed);
+    if (!sparse) return dense;
+    const std::size_t rival =
+        dense ? size_of(*dense, sample.bytes) : size_to_beat(sample, plain_size_of(sample, effort, weighed));
+    return size_of(*sparse, sample.bytes) < rival ? sparse : dense;
+  }
+
+  // Floats of which many are zero: where they are, and the others as `planes` has it. Nothing where few are.
+  std::optional<Plan> plan_sparse(ByteView raw, const Sample& sample, const Plan& planes, const Effort& effort,
+                                  const Weighed& weighed) const {
+    const codec::Codec* const sparse = registry_.find(CodecId::sparse);
+    if (sparse == nullptr) return std::nullopt;
+    Plan plan;
+    plan.codec = CodecId::sparse;
+    plan.options.width = planes.options.width;
+    const auto of_sample = sparse->encode(sample.bytes, plan.options);
+    MMH_CHECK(of_sample.has_value());
+    constexpr std::size_t kFew = 32;
+    const std::size_t kept = of_sample->streams[1].size();
+    if (kept + sample.bytes.size() / kFew > sample.bytes.size()) return std::nullopt;
+    const auto encoded = sparse->encode(raw, plan.options);
+    MMH_CHECK(encoded.has_value());
+    const ByteView values = encoded->streams[1];
+    plan.children.push_back(best_coder(of_sample->streams[0], effort).first);
+    plan.children.emplace_back();
+    if (values.empty()) return plan;
+    const Sample of_values = take_sample(values, effort.pieces, effort.piece_size);
+    auto rest = plan_planes(values, of_values, planes, effort, Weighed(values.size(), nullptr));
+    plan.children.back() = rest ? *std::move(rest) : zstd_plan(effort.zstd, values.size());
+    weighed.add(plan, size_of(plan, sample.bytes), sample.bytes.size());
+    return plan;
   }
 
   // Numbers of one byte, or of less: by how frequent they are in each stretch, unless they repeat.

@@ -23,11 +23,11 @@ const int seeded = setenv("RC_PARAMS", "seed=20240601 max_success=300", 0);
 // Levels are kept low: the plan's shape is what varies.
 Plan random_plan(Random& random, int depth) {
   static constexpr std::array kIds = {
-      CodecId::stored,       CodecId::zstd,     CodecId::lz4,        CodecId::brotli,     CodecId::lzma,
-      CodecId::deflate,      CodecId::delta,    CodecId::transpose,  CodecId::branch_x86, CodecId::branch_arm64,
-      CodecId::branch_riscv, CodecId::rans,     CodecId::planes,     CodecId::pattern,    CodecId::run_length,
-      CodecId::palette,      CodecId::bit_pack, CodecId::bit_planes, CodecId::zigzag,     CodecId::xor_delta,
-      CodecId::scaled,       CodecId::fields,   CodecId::raster};
+      CodecId::stored,       CodecId::zstd,    CodecId::lz4,       CodecId::brotli,     CodecId::lzma,
+      CodecId::deflate,      CodecId::delta,   CodecId::transpose, CodecId::branch_x86, CodecId::branch_arm64,
+      CodecId::branch_riscv, CodecId::sparse,  CodecId::rans,      CodecId::planes,     CodecId::pattern,
+      CodecId::run_length,   CodecId::palette, CodecId::bit_pack,  CodecId::bit_planes, CodecId::zigzag,
+      CodecId::xor_delta,    CodecId::scaled,  CodecId::fields,    CodecId::raster};
   static constexpr std::array kWidths = {2u, 4u, 8u};
   Plan plan{.codec = kIds[random.below(kIds.size())], .options = {}};
   plan.options.level = static_cast<int>(random.below(4));
@@ -46,9 +46,11 @@ Plan random_plan(Random& random, int depth) {
   if (plan.codec == CodecId::stored || depth == 0) return plan;
   const std::size_t streams =
       plan.codec == CodecId::planes ? plan.options.width
-      : plan.codec == CodecId::pattern || plan.codec == CodecId::palette || plan.codec == CodecId::scaled   ? 3
-      : plan.codec == CodecId::run_length || plan.codec == CodecId::fields || plan.codec == CodecId::raster ? 2
-                                                                                                            : 1;
+      : plan.codec == CodecId::pattern || plan.codec == CodecId::palette || plan.codec == CodecId::scaled ? 3
+      : plan.codec == CodecId::run_length || plan.codec == CodecId::sparse || plan.codec == CodecId::fields ||
+              plan.codec == CodecId::raster
+          ? 2
+          : 1;
   for (std::size_t i = 0; i < streams; ++i)
     plan.children.push_back(random_plan(random, streams > 1 ? depth / 3 : depth - 1));
   return plan;

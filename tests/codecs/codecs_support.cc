@@ -138,6 +138,9 @@ std::vector<Variant> make_variants() {
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});
   all.push_back({"branch_arm64_phase_3", CodecId::branch_arm64, {.phase = 3}});
+  for (const unsigned width : {1u, 2u, 4u, 8u}) {
+    all.push_back({"sparse_" + std::to_string(width), CodecId::sparse, EncodeOptions{.width = width}});
+  }
   all.push_back({"branch_riscv", CodecId::branch_riscv, {}});
   all.push_back({"branch_riscv_phase_1", CodecId::branch_riscv, {.phase = 1}});
   all.push_back({"base_copy", CodecId::base_copy, {}});

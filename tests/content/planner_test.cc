@@ -86,6 +86,37 @@ TEST(Planner, SetsScalesOfQuantisedNumbersApart) {
   }
 }
 
+// Weights around zero of which `zeros` of a hundred are none.
+Buffer pruned(std::size_t count, unsigned zeros, std::uint64_t seed) {
+  test::Random random(seed);
+  Buffer bytes(count * 4);
+  for (std::size_t i = 0; i < count; ++i) {
+    float sum = 0;
+    for (int draw = 0; draw < 4; ++draw) sum += static_cast<float>(random.below(1U << 20)) / (1U << 20) - 0.5F;
+    store_le(Bytes(bytes).subspan(4 * i), random.below(100) < zeros ? 0.0F : sum / 32);
+  }
+  return bytes;
+}
+
+TEST(Planner, TakesZerosOfPrunedWeightsOut) {
+  ContentType content(ContentClass::tensor);
+  content.has_elements = true;
+  content.element = ElementType::fp32;
+  const std::size_t count = 200'000;
+  for (const unsigned zeros : {20U, 50U, 90U}) {
+    const Buffer raw = pruned(count, zeros, 5);
+    for (const int level : {1, 5, 9}) {
+      const codec::Plan plan = planner().plan(raw, content, level);
+      EXPECT_EQ(plan.codec, codec::CodecId::sparse) << zeros << " at " << level;
+      const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+      // A bit of the mask, and 27.5 of the others.
+      EXPECT_LT(frame.size(), count / 8 + count * (100 - zeros) / 100 * 28 / 8) << zeros << " at " << level;
+      EXPECT_EQ(bytes_back(frame, raw), "");
+    }
+  }
+  EXPECT_EQ(planner().plan(pruned(count, 0, 6), content, 5).codec, codec::CodecId::planes);
+}
+
 // Every type of element, whatever the bytes are.
 TEST(Planner, GivesElementsOfEveryTypeBack) {
   for (std::size_t type = 0; type < kElementTypeCount; ++type) {

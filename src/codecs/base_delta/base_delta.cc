@@ -47,6 +47,11 @@ Result<> check_shape(const Shape& shape, Errc code) {
   if (shape.mantissa > 8 * shape.width - 2) {
     return fail(code, fmt::format("base_delta: a mantissa of {} bits", shape.mantissa));
   }
+  // Sizes count in an int.
+  constexpr unsigned kExponentMax = 16;
+  if (shape.mantissa != 0 && 8 * shape.width - 1 - shape.mantissa > kExponentMax) {
+    return fail(code, fmt::format("base_delta: a mantissa of {} bits of {}", shape.mantissa, 8 * shape.width));
+  }
   return {};
 }
 
