@@ -114,8 +114,8 @@ struct EncodeOptions {
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
   std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
   bool integers = false;  ///< delta: differences of little-endian integers, not of bytes `width` apart.
-  /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64, branch_riscv; below
-  /// 4).
+  /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64,
+  /// branch_riscv; below 4).
   unsigned phase = 0;
   std::uint64_t row_size = 0;    ///< raster: bytes from one row to the next.
   unsigned channels = 1;         ///< raster, audio: elements of a pixel, of a moment.
