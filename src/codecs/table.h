@@ -32,6 +32,7 @@ const codec::Codec& tokens_codec();
 const codec::Codec& raster_codec();
 const codec::Codec& audio_codec();
 const codec::Codec& jpeg_codec();
+const codec::Codec& inflated_codec();
 const codec::Codec& base_copy_codec();
 const codec::Codec& base_delta_codec();
 const codec::Codec& base_zstd_codec();

@@ -238,7 +238,7 @@ class DefaultPlanner final : public Planner {
     }
     Plan general = decide_general(raw, type, level, weighed);
     if (type.content == compressed) {
-      if (auto plan = recompressed_plan(registry_, raw, general, level)) {
+      if (auto plan = recompressed_plan(registry_, raw, general, back_of_inflated(level), level)) {
         // Where there is something to find without it, such as files that are nearly the same, it must find more.
         if (general.codec == CodecId::stored) return *std::move(plan);
         const std::size_t size = size_of(*plan, raw);
@@ -248,6 +248,14 @@ class DefaultPlanner final : public Planner {
       }
     }
     return general;
+  }
+
+  // For what was compressed: more than a block holds otherwise, of which nothing is known but that it shrinks.
+  Plan back_of_inflated(int level) const {
+    const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
+    constexpr std::size_t kWindow = 16 * kMiB;
+    const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
+    return has_lzma ? lzma_plan(effort, 3, 0, kWindow) : zstd_plan(effort.zstd, kWindow);
   }
 
   Plan decide_general(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {

@@ -59,6 +59,32 @@ TEST(Recompressed, PicturesThatAreNearlyTheSameAreStoredOnce) {
   EXPECT_EQ(compare_trees(temp / "in", temp / "out/in"), "");
 }
 
+TEST(Recompressed, DeflatedFilesAreStoredSmallerAndComeBack) {
+  const TempDir temp;
+  fs::create_directory(temp / "in");
+  std::size_t total = 0;
+  for (const std::string name : {"levels.gz", "members.zip", "picture.png"}) {
+    const Buffer file = read_file(std::string(MMH_TEST_DATA) + "/deflate/" + name);
+    total += file.size();
+    write_file(temp / ("in/" + name), file);
+  }
+  PackOptions options = pack_options(temp / ".");
+  options.level = 1;
+  const auto plain = create_pack({"in"}, temp / "plain.mmh", options);
+  ASSERT_OK(plain);
+  for (const int level : {5, 7, 9}) {
+    options.level = level;
+    const std::string path = temp / (std::to_string(level) + ".mmh");
+    const auto packed = create_pack({"in"}, path, options);
+    ASSERT_OK(packed);
+    EXPECT_EQ(packed->root, plain->root);
+    EXPECT_LT(packed->pack_bytes, plain->pack_bytes - total / 3) << level;
+    const std::string out = temp / ("out" + std::to_string(level));
+    unpack_all(path, out);
+    EXPECT_EQ(compare_trees(temp / "in", out + "/in"), "");
+  }
+}
+
 TEST(Recompressed, FilesOfManySegmentsComeBack) {
   const TempDir temp;
   fs::create_directory(temp / "in");

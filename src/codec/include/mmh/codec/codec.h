@@ -45,6 +45,7 @@ enum class CodecId : std::uint32_t {
   raster = 34,
   audio = 35,
   jpeg = 36,
+  inflated = 37,
   sparse = 38,
   base_copy = 48,
   base_delta = 49,

@@ -26,7 +26,12 @@ inline constexpr std::size_t kParametersMax = std::size_t{64} << 10;  ///< Most 
 inline constexpr std::size_t kFrameOverheadMax = 8;  ///< Bytes by which a frame may exceed its raw bytes.
 
 /// Most bytes that the outputs of all nodes but the last may add up to, in a frame that stands for `raw_size` bytes.
-constexpr std::size_t intermediates_max(std::size_t raw_size) { return 4 * raw_size + (std::size_t{64} << 10); }
+/// What was compressed before may become far larger on the way; 64 MiB of that are as many as a large block has anyway.
+constexpr std::size_t intermediates_max(std::size_t raw_size) {
+  const std::size_t expanded = raw_size < (std::size_t{2} << 20) ? 32 * raw_size : std::size_t{64} << 20;
+  const std::size_t usual = 4 * raw_size;
+  return (usual > expanded ? usual : expanded) + (std::size_t{64} << 10);
+}
 
 /// Encodes `raw` as `plan` says. A node that does not make its input smaller is left out and its input stored; so the
 /// frame never exceeds raw.size() + kFrameOverheadMax. Deterministic. `cancel` may be null; codecs that take long look
