@@ -18,7 +18,7 @@ constexpr std::string_view kGzipBegin = "\x1F\x8B\x08"sv;
 constexpr std::string_view kZipBegin = "PK\3\4"sv;
 
 // Taking apart and putting together again run at a few MB/s.
-constexpr int kRecompressedLevelMin = 5;
+constexpr int kRecompressedLevelMin = 7;
 // Of zstd, for lists of what is where.
 constexpr int kDirectoryLevel = 9;
 
@@ -59,7 +59,6 @@ std::optional<Plan> recompressed_plan(const codec::Registry& registry, ByteView 
   if (has_deflate) {
     Plan inflated;
     inflated.codec = CodecId::inflated;
-    inflated.options.level = level;
     inflated.children = {zstd_plan(kDirectoryLevel), std::move(content), std::move(plan)};
     plan = std::move(inflated);
   }

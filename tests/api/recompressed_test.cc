@@ -29,7 +29,7 @@ TEST(Recompressed, PicturesAreStoredSmallerAndComeBack) {
   options.level = 1;
   const auto plain = create_pack({"in"}, temp / "plain.mmh", options);
   ASSERT_OK(plain);
-  options.level = 5;
+  options.level = 7;
   const auto packed = create_pack({"in"}, temp / "t.mmh", options);
   ASSERT_OK(packed);
   EXPECT_EQ(packed->root, plain->root);
@@ -51,7 +51,7 @@ TEST(Recompressed, PicturesThatAreNearlyTheSameAreStoredOnce) {
   write_file(temp / "in/c.jpg", trailing);
   write_file(temp / "in/d.jpg", cut);
   PackOptions options = pack_options(temp / ".");
-  options.level = 5;
+  options.level = 7;
   const auto packed = create_pack({"in"}, temp / "t.mmh", options);
   ASSERT_OK(packed);
   EXPECT_LT(packed->pack_bytes, picture("exif").size() + 2000);
@@ -72,7 +72,7 @@ TEST(Recompressed, DeflatedFilesAreStoredSmallerAndComeBack) {
   options.level = 1;
   const auto plain = create_pack({"in"}, temp / "plain.mmh", options);
   ASSERT_OK(plain);
-  for (const int level : {5, 7, 9}) {
+  for (const int level : {7, 9}) {
     options.level = level;
     const std::string path = temp / (std::to_string(level) + ".mmh");
     const auto packed = create_pack({"in"}, path, options);
@@ -100,7 +100,7 @@ TEST(Recompressed, FilesOfManySegmentsComeBack) {
   write_file(temp / "in/large.jpg", file);
   write_file(temp / "in/small.jpg", picture("grey"));
   PackOptions options = pack_options(temp / ".");
-  options.level = 5;
+  options.level = 7;
   const auto packed = create_pack({"in"}, temp / "t.mmh", options);
   ASSERT_OK(packed);
   options.threads = 1;

@@ -134,7 +134,7 @@ std::vector<Variant> make_variants() {
   all.push_back({"audio_24", CodecId::audio, {.width = 3, .contexts = 4, .is_signed = true}, true});
   all.push_back(
       {"audio_24_big_endian", CodecId::audio, {.level = 7, .width = 3, .channels = 2, .big_endian = true}, true});
-  all.push_back({"inflated", CodecId::inflated, {.level = 9}});
+  all.push_back({"inflated", CodecId::inflated, {}});
   all.push_back({"jpeg", CodecId::jpeg, {.level = 3}});
   all.push_back({"branch_x86", CodecId::branch_x86, {}});
   all.push_back({"branch_arm64", CodecId::branch_arm64, {}});

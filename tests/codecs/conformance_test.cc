@@ -321,7 +321,6 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"audio_width_4", codec::CodecId::audio, {.width = 4}},
         BadOptions{"audio_channels_9", codec::CodecId::audio, {.channels = 9}},
         BadOptions{"audio_contexts_17", codec::CodecId::audio, {.contexts = 17}},
-        BadOptions{"inflated_level_high", codec::CodecId::inflated, {.level = 10}},
         BadOptions{"jpeg_level_low", codec::CodecId::jpeg, {}},
         BadOptions{"jpeg_level_high", codec::CodecId::jpeg, {.level = 10}},
         BadOptions{"delta_width_zero", codec::CodecId::delta, {.width = 0}},

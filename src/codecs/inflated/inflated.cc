@@ -25,16 +25,12 @@ constexpr std::size_t kSizeMin = 64;  // bytes of a stream; smaller ones gain no
 
 // On disk, in spec.md.
 constexpr unsigned kKindMask = 3;
-constexpr unsigned kOwnHeader = 4;  // flag of a dynamic block whose header is not the one zlib writes
-constexpr unsigned kStepsPerByte = 64;
+constexpr unsigned kOwnHeader = 4;              // flag of a dynamic block whose header is not the one zlib writes
 constexpr std::uint64_t kStepsPerBlock = 4096;  // of one with codes
-constexpr std::uint64_t steps_max(std::size_t content_size, unsigned per_byte) {
-  return (std::uint64_t{64} << 10) + per_byte * std::uint64_t{content_size};
+constexpr std::uint64_t steps_max(std::size_t content_size) {
+  constexpr std::uint64_t kStepsPerByte = 64;
+  return (std::uint64_t{64} << 10) + kStepsPerByte * content_size;
 }
-
-// What the encoder allows itself, and with that the decoder, below this level of ours.
-constexpr int kPatientLevelMin = 7;
-constexpr unsigned kHastyStepsPerByte = 32;
 
 // One in so many tokens may differ from those foretold.
 constexpr std::size_t kTokensPerMiss = 40;
@@ -82,10 +78,10 @@ void for_each_block(const Parsed& parsed, Visit visit) {
 
 // Tokens that differ from those foretold, among the first `tokens_max`, of as many at least; all of them where the work
 // is too much.
-std::size_t count_misses(const Parsed& parsed, const Method& method, std::size_t tokens_max, unsigned per_byte) {
+std::size_t count_misses(const Parsed& parsed, const Method& method, std::size_t tokens_max) {
   std::size_t size = 0;
   for (const Token token : std::span(parsed.tokens).first(tokens_max)) size += std::max<std::size_t>(1, token.length);
-  Matcher matcher(parsed.content, method, steps_max(size, per_byte));
+  Matcher matcher(parsed.content, method, steps_max(size));
   std::size_t left = tokens_max;
   std::size_t misses = 0;
   for_each_block(parsed, [&](const Block& block, std::span<const Token> tokens, std::size_t) {
@@ -101,7 +97,7 @@ std::size_t count_misses(const Parsed& parsed, const Method& method, std::size_t
 }
 
 // The method that foretells the first tokens best. `last`: what did so for the stream before.
-std::optional<Method> find_method(const Parsed& parsed, const Found& found, const Method& last, unsigned per_byte) {
+std::optional<Method> find_method(const Parsed& parsed, const Found& found, const Method& last) {
   const std::size_t tokens = std::min(parsed.tokens.size(), kTrialTokens);
   std::vector<Method> candidates = {last};
   const auto usual = found.is_picture ? Method::Strategy::filtered : Method::Strategy::usual;
@@ -114,7 +110,7 @@ std::optional<Method> find_method(const Parsed& parsed, const Found& found, cons
   std::size_t least = ~std::size_t{0};
   const auto weigh = [&](Method method) {
     method.window_bits = static_cast<std::uint8_t>(found.window_bits);
-    const std::size_t misses = least == 0 ? 0 : count_misses(parsed, method, tokens, per_byte);
+    const std::size_t misses = least == 0 ? 0 : count_misses(parsed, method, tokens);
     if (misses >= least) return;
     least = misses;
     best = method;
@@ -135,11 +131,11 @@ std::optional<Method> find_method(const Parsed& parsed, const Found& found, cons
 }
 
 // What makes the stream again from its content; empty where that takes too many corrections, or too much work.
-Buffer instructions_for(const Parsed& parsed, const Method& method, unsigned per_byte) {
+Buffer instructions_for(const Parsed& parsed, const Method& method) {
   Buffer out;
   put_varint(out, parsed.blocks.size());
   put_method(out, method);
-  Matcher matcher(parsed.content, method, steps_max(parsed.content.size(), per_byte));
+  Matcher matcher(parsed.content, method, steps_max(parsed.content.size()));
   std::size_t misses = 0;
   const std::size_t misses_max = parsed.tokens.size() / kTokensPerMiss;
   for_each_block(parsed, [&](const Block& block, std::span<const Token> tokens, std::size_t content) {
@@ -190,7 +186,7 @@ class Maker {
   Maker(ByteView& instructions, ByteView content, const Method& method, Bytes out)
       : in_(instructions),
         content_(content),
-        matcher_(content, method, steps_max(content.size(), kStepsPerByte)),
+        matcher_(content, method, steps_max(content.size())),
         out_(out),
         room_(out.size()) {}
 
@@ -314,7 +310,6 @@ class Inflated final : public codec::Codec {
   }
 
   Result<Encoded> encode(ByteView raw, const EncodeOptions& options) const override {
-    MMH_TRY(check_option("inflated level", options.level, 0, 9));
     Encoded result;
     result.streams.resize(kStreams);
     Buffer& instructions = result.streams[0];
@@ -322,7 +317,6 @@ class Inflated final : public codec::Codec {
     Buffer& others = result.streams[2];
     // The other streams are an eighth larger than the block at most; the frame's limit is for all.
     const std::size_t content_max = codec::intermediates_max(raw.size()) - raw.size() - raw.size() / 2;
-    const unsigned per_byte = options.level < kPatientLevelMin ? kHastyStepsPerByte : kStepsPerByte;
     std::size_t work_left = 4 * content_max;
     Method last;
     std::size_t done = 0;
@@ -336,9 +330,9 @@ class Inflated final : public codec::Codec {
       if (parsed.content.size() > work_left) break;
       work_left -= parsed.content.size();
       if (!is_stream || parsed.size < kSizeMin || parsed.content.size() <= parsed.size) continue;
-      const auto method = find_method(parsed, *found, last, per_byte);
+      const auto method = find_method(parsed, *found, last);
       if (!method) continue;
-      const Buffer made = instructions_for(parsed, *method, per_byte);
+      const Buffer made = instructions_for(parsed, *method);
       if (made.empty() || made.size() > parsed.size / 16 + 16) continue;
       last = *method;
       put_varint(instructions, parsed.size);
