@@ -144,25 +144,22 @@ Result<Status> for_each(Session& session, std::span<const std::string> packs, Wo
   }
   return status;
 }
+
+// A command, by its name, that changes each pack in place or writes one anew under the name of -o.
+Result<Status> change_packs(Session& session, std::string_view command,
+                            Result<Status> (*change)(Session&, const std::string&)) {
+  const auto& packs = session.arguments.operands();
+  if (packs.empty()) return fail(Errc::usage, fmt::format("name a pack: mmh {} PACK", command));
+  if (packs.size() > 1 && session.arguments.has(OptionId::output)) {
+    return fail(Errc::usage, fmt::format("-o names one output; {} one pack at a time", command));
+  }
+  return for_each(session, packs, [&](const std::string& path) { return change(session, path); });
+}
 }  // namespace
 
-Result<Status> run_repair(Session& session) {
-  const auto& packs = session.arguments.operands();
-  if (packs.empty()) return fail(Errc::usage, "name a pack: mmh repair PACK");
-  if (packs.size() > 1 && session.arguments.has(OptionId::output)) {
-    return fail(Errc::usage, "-o names one output; repair one pack at a time");
-  }
-  return for_each(session, packs, [&](const std::string& path) { return repair_one(session, path); });
-}
+Result<Status> run_repair(Session& session) { return change_packs(session, "repair", repair_one); }
 
-Result<Status> run_rebase(Session& session) {
-  const auto& packs = session.arguments.operands();
-  if (packs.empty()) return fail(Errc::usage, "name a pack: mmh rebase PACK");
-  if (packs.size() > 1 && session.arguments.has(OptionId::output)) {
-    return fail(Errc::usage, "-o names one output; rebase one pack at a time");
-  }
-  return for_each(session, packs, [&](const std::string& path) { return rebase_one(session, path); });
-}
+Result<Status> run_rebase(Session& session) { return change_packs(session, "rebase", rebase_one); }
 
 Result<Status> run_parity(Session& session) {
   const auto& operands = session.arguments.operands();
