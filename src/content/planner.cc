@@ -278,7 +278,7 @@ class DefaultPlanner final : public Planner {
       if (type.has_elements) {
         if (auto plan = plan_quants(raw, type.element, effort, weighed)) return *std::move(plan);
         if (element_size(type.element) == 1) {
-          if (auto plan = plan_bytes(raw, sample, effort, has_lzma, weighed)) return *std::move(plan);
+          if (auto plan = plan_bytes(raw, type, sample, effort, has_lzma, weighed)) return *std::move(plan);
         }
       }
     }
@@ -491,10 +491,10 @@ class DefaultPlanner final : public Planner {
   }
 
   // Numbers of one byte, or of less: by how frequent they are in each stretch, unless they repeat.
-  std::optional<Plan> plan_bytes(ByteView raw, const Sample& sample, const Effort& effort, bool has_lzma,
-                                 const Weighed& weighed) const {
+  std::optional<Plan> plan_bytes(ByteView raw, const ContentType& type, const Sample& sample, const Effort& effort,
+                                 bool has_lzma, const Weighed& weighed) const {
     PlaneTrial trial;
-    const Plan special = weights_plan(0);
+    const Plan special = one_byte_plan(type);
     for_each_piece(raw, sample, effort, [&](ByteView piece) { try_plane(piece, special, effort, trial); });
     if (has_matches(sample.bytes) && trial.zstd[1] < trial.entropy) return std::nullopt;
     Choice choice = best_of(trial, special, raw.size(), effort);
@@ -536,6 +536,19 @@ class DefaultPlanner final : public Planner {
     plan.options.width = 2;
     plan.options.rotate = 1;
     plan.children = {weights_plan(0), weights_plan(8)};
+    return plan;
+  }
+
+  // fp8 has a scale once its sign is out of the way.
+  static Plan one_byte_plan(const ContentType& type) {
+    const bool is_e4m3 = type.has_elements && type.element == ElementType::fp8_e4m3;
+    const bool is_e5m2 = type.has_elements && type.element == ElementType::fp8_e5m2;
+    if (!is_e4m3 && !is_e5m2) return weights_plan(0);
+    Plan plan;
+    plan.codec = CodecId::planes;
+    plan.options.width = 1;
+    plan.options.rotate = 1;
+    plan.children = {weights_plan(is_e4m3 ? 16 : 8)};
     return plan;
   }
 

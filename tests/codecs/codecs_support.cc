@@ -96,9 +96,10 @@ std::vector<Variant> make_variants() {
   }
   all.push_back({"tokens_words", CodecId::tokens, {.token = text}});
   all.push_back({"tokens_strings_numbers_of_four", CodecId::tokens, {.width = 4, .token = string}});
-  for (const unsigned width : {2u, 3u, 4u, 5u, 8u, 16u}) {
+  for (const unsigned width : {1u, 2u, 3u, 4u, 5u, 8u, 16u}) {
     all.push_back({"planes_" + std::to_string(width), CodecId::planes, EncodeOptions{.width = width}});
   }
+  all.push_back({"planes_fp8", CodecId::planes, {.width = 1, .rotate = 1}});
   all.push_back({"planes_bf16", CodecId::planes, {.width = 2, .rotate = 1}});
   all.push_back({"planes_fp32_phase_3", CodecId::planes, {.width = 4, .rotate = 1, .phase = 3}});
   all.push_back({"planes_fp64", CodecId::planes, {.width = 8, .rotate = 4, .phase = 1}});

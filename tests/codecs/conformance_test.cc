@@ -344,7 +344,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"records_stream_high", codec::CodecId::records, {.layout = layout_of({{{.stream = 29}}})}},
         BadOptions{"tokens_of_no_bytes", codec::CodecId::tokens, {.token = {.width = 0}}},
         BadOptions{"tokens_numbers_of_three", codec::CodecId::tokens, {.width = 3}},
-        BadOptions{"planes_width_low", codec::CodecId::planes, {.width = 1}},
+        BadOptions{"planes_width_low", codec::CodecId::planes, {.width = 0}},
         BadOptions{"planes_width_high", codec::CodecId::planes, {.width = 17}},
         BadOptions{"planes_rotation_high", codec::CodecId::planes, {.width = 2, .rotate = 16}},
         BadOptions{"planes_rotation_of_three", codec::CodecId::planes, {.width = 3, .rotate = 1}},

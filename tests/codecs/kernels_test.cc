@@ -149,7 +149,10 @@ TEST(Kernels, PlanesAreTheSameOnEveryTarget) {
   const std::size_t count = 2500;
   const Buffer raw = random_bytes(count * 16, 4);
   const auto* const in = reinterpret_cast<const std::uint8_t*>(raw.data());
-  for (const auto& [width, rotate] : {std::pair(2u, 0u),
+  for (const auto& [width, rotate] : {std::pair(1u, 0u),
+                                      {1u, 1u},
+                                      {1u, 7u},
+                                      {2u, 0u},
                                       {2u, 1u},
                                       {2u, 15u},
                                       {3u, 0u},

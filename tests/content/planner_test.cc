@@ -117,6 +117,26 @@ TEST(Planner, TakesZerosOfPrunedWeightsOut) {
   EXPECT_EQ(planner().plan(pruned(count, 0, 6), content, 5).codec, codec::CodecId::planes);
 }
 
+// Numbers of one byte, those of each column of a scale of its own.
+TEST(Planner, TakesTheScaleOfColumnsOfNarrowFloatsAway) {
+  constexpr std::size_t kColumns = 512;
+  Buffer raw(kColumns * 600);
+  test::Random random(11);
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const auto exponent = static_cast<unsigned>(4 + i % kColumns * 7 % 5 + random.below(3));
+    raw[i] = static_cast<std::byte>(random.below(2) << 7 | exponent << 3 | random.below(8));
+  }
+  const auto size_as = [&](ElementType element) {
+    ContentType content(ContentClass::tensor);
+    content.has_elements = true;
+    content.element = element;
+    const Buffer frame = codec::encode_frame(registry(), planner().plan(raw, content, 5), raw).value();
+    EXPECT_EQ(bytes_back(frame, raw), "");
+    return frame.size();
+  };
+  EXPECT_LT(size_as(ElementType::fp8_e4m3) * 10, size_as(ElementType::uint8) * 9);
+}
+
 // Every type of element, whatever the bytes are.
 TEST(Planner, GivesElementsOfEveryTypeBack) {
   for (std::size_t type = 0; type < kElementTypeCount; ++type) {

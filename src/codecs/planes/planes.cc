@@ -16,7 +16,7 @@ using codec::EncodeOptions;
 using codec::Signature;
 using namespace planes;
 
-bool may_rotate(std::uint64_t width) { return width == 2 || width == 4 || width == 8; }
+bool may_rotate(std::uint64_t width) { return width == 1 || width == 2 || width == 4 || width == 8; }
 
 struct Shape {
   std::size_t width;

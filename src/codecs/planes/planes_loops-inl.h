@@ -31,8 +31,12 @@ void join_numbers(const PlanesIn& planes, std::size_t count, unsigned rotate, st
   for (std::size_t begin = 0; begin < count; begin += kTile) {
     const std::size_t size = count - begin < kTile ? count - begin : kTile;
     const std::uint8_t* const __restrict low = planes[0] + begin;
-    const std::uint8_t* const __restrict next = planes[1] + begin;
-    for (std::size_t i = 0; i < size; ++i) tile[i] = static_cast<T>(low[i] | static_cast<T>(T{next[i]} << 8));
+    if constexpr (sizeof(T) == 1) {
+      for (std::size_t i = 0; i < size; ++i) tile[i] = low[i];
+    } else {
+      const std::uint8_t* const __restrict next = planes[1] + begin;
+      for (std::size_t i = 0; i < size; ++i) tile[i] = static_cast<T>(low[i] | static_cast<T>(T{next[i]} << 8));
+    }
     for (std::size_t plane = 2; plane < sizeof(T); ++plane) {
       const std::uint8_t* const __restrict from = planes[plane] + begin;
       for (std::size_t i = 0; i < size; ++i)
@@ -45,6 +49,8 @@ void join_numbers(const PlanesIn& planes, std::size_t count, unsigned rotate, st
 
 void split(const std::uint8_t* in, std::size_t count, std::size_t width, unsigned rotate, const PlanesOut& planes) {
   switch (width) {
+    case 1:
+      return split_numbers<std::uint8_t>(in, count, rotate, planes);
     case 2:
       return split_numbers<std::uint16_t>(in, count, rotate, planes);
     case 4:
@@ -64,6 +70,8 @@ void split(const std::uint8_t* in, std::size_t count, std::size_t width, unsigne
 
 void join(const PlanesIn& planes, std::size_t count, std::size_t width, unsigned rotate, std::uint8_t* out) {
   switch (width) {
+    case 1:
+      return join_numbers<std::uint8_t>(planes, count, rotate, out);
     case 2:
       return join_numbers<std::uint16_t>(planes, count, rotate, out);
     case 4:
