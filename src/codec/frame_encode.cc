@@ -158,7 +158,7 @@ std::size_t plan_memory_max(const Registry& registry, const Plan& plan, std::siz
   if (codec == nullptr) return 0;
   std::size_t children_max = 0;
   for (const Plan& child : plan.children) {
-    children_max = std::max(children_max, plan_memory_max(registry, child, coded_size_max(raw_size)));
+    children_max = std::max(children_max, plan_memory_max(registry, child, codec->coded_size_max(raw_size)));
   }
   return codec->encode_memory_max(raw_size, plan.options) + children_max;
 }

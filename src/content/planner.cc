@@ -13,6 +13,7 @@
 #include "floats.h"
 #include "front.h"
 #include "mmh/base/check.h"
+#include "mmh/content/periods.h"
 #include "predicted.h"
 #include "recompressed.h"
 #include "records.h"
@@ -237,6 +238,7 @@ class DefaultPlanner final : public Planner {
       }
     }
     Plan general = decide_general(raw, type, level, weighed);
+    if (auto plan = plan_bit_records(raw, type, general, level, weighed)) return *std::move(plan);
     if (type.content == compressed) {
       if (auto plan = recompressed_plan(registry_, raw, general, back_of_inflated(level), level)) {
         // Where there is something to find without it, such as files that are nearly the same, it must find more.
@@ -248,6 +250,34 @@ class DefaultPlanner final : public Planner {
       }
     }
     return general;
+  }
+
+  // Records that are no whole bytes, each made whole bytes, and what is then best for them. Nothing where `general`
+  // does as well.
+  std::optional<Plan> plan_bit_records(ByteView raw, const ContentType& type, const Plan& general, int level,
+                                       const Weighed& weighed) const {
+    const codec::Codec* const codec = registry_.find(CodecId::bit_records);
+    const bool is_known =
+        type.has_elements || is_text(type.content) || is_code(type.content) || type.content == compressed;
+    if (codec == nullptr || is_known || kEfforts[static_cast<std::size_t>(level)].zstd < kRecordsZstd)
+      return std::nullopt;
+    const auto period = find_bit_period(raw);
+    if (!period) return std::nullopt;
+    Plan plan;
+    plan.codec = CodecId::bit_records;
+    plan.options.width = period->bits;
+    plan.options.phase = period->phase;
+    plan.options.big_endian = period->high_first;
+    const auto encoded = codec->encode(raw, plan.options);
+    MMH_CHECK(encoded.has_value());
+    const ByteView records = encoded->streams[0];
+    plan.children.push_back(decide_general(records, ContentType(binary), level, Weighed(records.size(), nullptr)));
+    const std::size_t size = size_of(plan, raw);
+    weighed.add(plan, size, raw.size());
+    constexpr std::size_t kFew = 128;  // of which one part at least must be saved
+    const std::size_t general_size = size_of(general, raw);
+    if (size + general_size / kFew > general_size) return std::nullopt;
+    return plan;
   }
 
   // For what was compressed: more than a block holds otherwise, of which nothing is known but that it shrinks.

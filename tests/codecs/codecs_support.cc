@@ -143,6 +143,11 @@ std::vector<Variant> make_variants() {
   for (const unsigned width : {1u, 2u, 4u, 8u}) {
     all.push_back({"sparse_" + std::to_string(width), CodecId::sparse, EncodeOptions{.width = width}});
   }
+  for (const unsigned bits : {4u, 9u, 12u, 33u, 64u, 65u, 251u, 4096u}) {
+    all.push_back({"bit_records_" + std::to_string(bits), CodecId::bit_records, EncodeOptions{.width = bits}});
+  }
+  all.push_back({"bit_records_12_high_first", CodecId::bit_records, {.width = 12, .phase = 5, .big_endian = true}});
+  all.push_back({"bit_records_251_high_first", CodecId::bit_records, {.width = 251, .phase = 250, .big_endian = true}});
   all.push_back({"branch_riscv", CodecId::branch_riscv, {}});
   all.push_back({"branch_riscv_phase_1", CodecId::branch_riscv, {.phase = 1}});
   all.push_back({"base_copy", CodecId::base_copy, {}});

@@ -45,5 +45,44 @@ TEST(Periods, NamesNoMoreThanAsked) {
   EXPECT_EQ(find_periods(all, 1).size(), 1U);
 }
 
+// Numbers of `bits` bits that go up and down, from bit `phase` on.
+Buffer samples_of_bits(unsigned bits, unsigned phase, bool high_first, std::size_t count) {
+  test::Random random(bits);
+  Buffer all((phase + bits * count + 7) / 8, std::byte{0});
+  std::uint64_t value = std::uint64_t{1} << (bits - 1);
+  for (std::size_t i = 0; i < count; ++i) {
+    value += random.below(7) - 3;
+    for (unsigned k = 0; k < bits; ++k) {
+      const std::size_t place = phase + i * bits + k;
+      const std::uint64_t bit = value >> (high_first ? bits - 1 - k : k) & 1;
+      all[place / 8] |= static_cast<std::byte>(bit << (high_first ? 7 - place % 8 : place % 8));
+    }
+  }
+  return all;
+}
+
+TEST(Periods, FindsRecordsOfBitsWhereTheyBeginAndFromWhichEndTheyCount) {
+  for (const bool high_first : {false, true}) {
+    for (const unsigned bits : {10U, 12U, 14U, 20U, 36U, 63U}) {
+      for (const unsigned phase : {0U, 1U, 7U, 9U}) {
+        const auto found = find_bit_period(samples_of_bits(bits, phase, high_first, 20'000));
+        ASSERT_TRUE(found) << bits << " " << high_first;
+        EXPECT_EQ(found->bits, bits) << high_first;
+        EXPECT_EQ(found->phase, phase) << bits << " " << high_first;
+        EXPECT_EQ(found->high_first, high_first) << bits;
+      }
+    }
+  }
+}
+
+TEST(Periods, FindsNoRecordsOfBitsInWholeBytesAndInNoise) {
+  EXPECT_FALSE(find_bit_period(samples_of_bits(16, 0, false, 20'000)));
+  EXPECT_FALSE(find_bit_period(records(24, 12, 1000)));
+  EXPECT_FALSE(find_bit_period(test::text_bytes(100'000, 3)));
+  EXPECT_FALSE(find_bit_period(test::random_bytes(100'000, 3)));
+  EXPECT_FALSE(find_bit_period(Buffer(100'000, std::byte{7})));
+  EXPECT_FALSE(find_bit_period({}));
+}
+
 }  // namespace
 }  // namespace mmh::content

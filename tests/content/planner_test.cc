@@ -137,6 +137,28 @@ TEST(Planner, TakesTheScaleOfColumnsOfNarrowFloatsAway) {
   EXPECT_LT(size_as(ElementType::fp8_e4m3) * 10, size_as(ElementType::uint8) * 9);
 }
 
+// Samples of 12 bits, two of them in three bytes.
+TEST(Planner, GivesRecordsOfBitsBytesOfTheirOwn) {
+  test::Random random(12);
+  Buffer raw;
+  std::uint64_t value = 2000;
+  std::uint64_t held = 0;
+  for (std::size_t i = 0; i < 100'000; ++i) {
+    value = (value + random.below(5) - 2) & 0xfff;
+    held |= value << (i % 2 * 12);
+    if (i % 2 == 0) continue;
+    for (; raw.size() < (i + 1) / 2 * 3; held >>= 8) raw.push_back(static_cast<std::byte>(held));
+    held = 0;
+  }
+  for (const int level : {3, 5, 7}) {
+    const codec::Plan plan = planner().plan(raw, ContentClass::binary, level);
+    EXPECT_EQ(plan.codec, codec::CodecId::bit_records) << level;
+    const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+    EXPECT_LT(frame.size() * 7, raw.size() * 2) << level;
+    EXPECT_EQ(bytes_back(frame, raw), "");
+  }
+}
+
 // Every type of element, whatever the bytes are.
 TEST(Planner, GivesElementsOfEveryTypeBack) {
   for (std::size_t type = 0; type < kElementTypeCount; ++type) {

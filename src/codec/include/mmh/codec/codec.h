@@ -47,6 +47,7 @@ enum class CodecId : std::uint32_t {
   jpeg = 36,
   inflated = 37,
   sparse = 38,
+  bit_records = 39,
   base_copy = 48,
   base_delta = 49,
   base_zstd = 50,
@@ -110,22 +111,22 @@ struct EncodeOptions {
   int level = 0;            ///< The library's own scale.
   unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
   unsigned width = 1;   ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
-                        ///< zigzag, xor_delta, base_delta).
+                        ///< zigzag, xor_delta, base_delta); bits of a record (bit_records).
   unsigned rotate = 0;  ///< planes: bits by which each element is rotated left first.
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
   std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
   bool integers = false;  ///< delta: differences of little-endian integers, not of bytes `width` apart.
   /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64,
-  /// branch_riscv; below 4).
+  /// branch_riscv; below 4); bits before the first record (bit_records; below `width`).
   unsigned phase = 0;
-  std::uint64_t row_size = 0;    ///< raster: bytes from one row to the next.
-  unsigned channels = 1;         ///< raster, audio: elements of a pixel, of a moment.
-  unsigned contexts = 1;         ///< raster, audio: streams of symbols they yield; one more holds the rest.
-  bool big_endian = false;       ///< raster, audio: order of the bytes of an element.
-  bool is_signed = false;        ///< raster, audio: elements have a sign.
-  bool text = false;             ///< The input is text: literal-context choices of brotli and LZMA.
-  bool long_matches = false;     ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
-  bool extreme = false;          ///< LZMA: the slower search that xz calls -e.
+  std::uint64_t row_size = 0;  ///< raster: bytes from one row to the next.
+  unsigned channels = 1;       ///< raster, audio: elements of a pixel, of a moment.
+  unsigned contexts = 1;       ///< raster, audio: streams of symbols they yield; one more holds the rest.
+  bool big_endian = false;     ///< raster, audio: order of the bytes of an element. bit_records: of the bits of a byte.
+  bool is_signed = false;      ///< raster, audio: elements have a sign.
+  bool text = false;           ///< The input is text: literal-context choices of brotli and LZMA.
+  bool long_matches = false;   ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
+  bool extreme = false;        ///< LZMA: the slower search that xz calls -e.
   Branch branch = Branch::none;  ///< LZMA: liblzma's own branch filter before it.
   /// LZMA: liblzma's own delta filter before it, at this distance in bytes; 0: none. delta with `integers`: how far
   /// back the neighbour is, in bytes; 0: `width`.
@@ -192,8 +193,8 @@ struct Signature {
   std::span<const StreamType> streams() const { return std::span(coded).first(stream_count); }
 };
 
-/// Most bytes that the coded streams of `raw_size` raw bytes add up to, for any codec and data met in practice; budgets
-/// stand on it, safety does not.
+/// Most bytes that the coded streams of `raw_size` raw bytes add up to, for almost any codec and data met in practice;
+/// budgets stand on it, safety does not.
 constexpr std::size_t coded_size_max(std::size_t raw_size) { return raw_size + raw_size / 8 + 1024; }
 
 /// A lossless codec: raw bytes to and from one or more coded streams. Stateless: every call may run on any thread.
@@ -222,6 +223,8 @@ class Codec {
   virtual std::size_t decode_memory_max(std::size_t raw_size) const = 0;
   /// Most bytes that encode() allocates, its result included. Part of it may stay with the thread for the next call.
   virtual std::size_t encode_memory_max(std::size_t raw_size, const EncodeOptions& options) const = 0;
+  /// The same as codec::coded_size_max() for this codec, where that is more.
+  virtual std::size_t coded_size_max(std::size_t raw_size) const { return codec::coded_size_max(raw_size); }
 };
 
 }  // namespace mmh::codec
