@@ -147,7 +147,7 @@ std::optional<ContentClass> machine_of_pe(ByteView head) {
 }
 
 std::optional<ContentClass> machine_of_mach_o(ByteView head) {
-  if (has(head, "\xCF\xFA\xED\xFE"sv) || has(head, "\xCE\xFA\xED\xFE"sv)) {
+  if (head.size() >= 8 && (has(head, "\xCF\xFA\xED\xFE"sv) || has(head, "\xCE\xFA\xED\xFE"sv))) {
     switch (load_le<std::uint32_t>(head.subspan(4, 4))) {
       case 7:
       case 0x01000007:
