@@ -59,6 +59,7 @@ struct Analysis {
   double entropy = 0;   ///< Mean of the points, in bits a byte.
   std::vector<EntropyPoint> points;
   std::vector<Period> periods;  ///< At most 4, the strongest first.
+  unsigned record_bits = 0;     ///< Of records that are no whole number of bytes; 0: none were found.
   std::vector<ContentTotals> types;
   std::vector<CodedBlock> blocks;  ///< Those that were tried, in order.
 };

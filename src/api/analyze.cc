@@ -113,6 +113,8 @@ class Analyzer {
     for (const content::PeriodPeak& peak : content::find_periods(all, kPeriodsMax)) {
       analysis_.periods.push_back({peak.period, peak.equal / 65536.0, peak.expected / 65536.0});
     }
+    const ByteView piece = ByteView(all).first(std::min<std::size_t>(all.size(), kPieceSize));
+    if (const auto period = content::find_bit_period(piece)) analysis_.record_bits = period->bits;
     return {};
   }
 

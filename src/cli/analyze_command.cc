@@ -40,6 +40,10 @@ std::string analysis_text(const std::string& path, const Analysis& analysis) {
          fmt::format("{}: {} of bytes equal the one before ({} by chance)", format_count(period.bytes, "byte", "bytes"),
                      share_text(period.equal), share_text(period.expected)));
   }
+  if (analysis.record_bits != 0) {
+    line(analysis.periods.empty() ? "period" : "",
+         fmt::format("{} bits: records that are no whole bytes", analysis.record_bits));
+  }
   Table table({"content", "bytes", "tried", "program", "predicted", "actual", "ratio"});
   for (const ContentTotals& totals : analysis.types) {
     std::string type = totals.type, bytes = format_size(totals.bytes);
@@ -98,6 +102,7 @@ JsonObject analysis_json(const std::string& path, const Analysis& analysis) {
       .add("content", analysis.content)
       .add("format", analysis.format)
       .add_seconds("entropy_bits", analysis.entropy);
+  if (analysis.record_bits != 0) object.add("record_bits", analysis.record_bits);
   return object.add("points", points).add("periods", periods).add("types", types).add("blocks", blocks);
 }
 

@@ -47,21 +47,41 @@ std::vector<std::uint64_t> bits_of(ByteView piece, bool high_first) {
   return words;
 }
 
+// Of `count` words, the bits that differ from those `shift` bits above them in `other`. Requires: shift < 64.
+[[gnu::always_inline]] inline std::uint32_t unequal_bits(const std::uint64_t* words, const std::uint64_t* other,
+                                                         unsigned shift, std::size_t count) {
+  std::uint32_t unequal = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    // A shift by 64 would mean nothing: two steps make it one.
+    const std::uint64_t moved = other[i] >> shift | other[i + 1] << (63 - shift) << 1;
+    unequal += static_cast<std::uint32_t>(std::popcount(words[i] ^ moved));
+  }
+  return unequal;
+}
+
+// Not every x86 processor has the instruction, and what is compiled for all of them calls a function instead.
+#ifdef __x86_64__
+[[gnu::target("popcnt")]] std::uint32_t unequal_bits_by_instruction(const std::uint64_t* words,
+                                                                    const std::uint64_t* other, unsigned shift,
+                                                                    std::size_t count) {
+  return unequal_bits(words, other, shift, count);
+}
+#endif
+
 // By distance: how many of the first bits equal those so far behind them; as many are looked at for each.
 std::vector<std::uint32_t> equal_bits(const std::vector<std::uint64_t>& words) {
   constexpr std::size_t kWordsMax = kBitPeriodMax / 64 + 1;
   const std::size_t count = words.size() - 1 - kWordsMax;
+  std::uint32_t (*count_unequal)(const std::uint64_t*, const std::uint64_t*, unsigned,
+                                 std::size_t) = [](const std::uint64_t* a, const std::uint64_t* b, unsigned shift,
+                                                   std::size_t size) { return unequal_bits(a, b, shift, size); };
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("popcnt")) count_unequal = unequal_bits_by_instruction;
+#endif
   std::vector<std::uint32_t> equal(kBitPeriodMax + 1);
   for (unsigned distance = kBitPeriodMin; distance <= kBitPeriodMax; ++distance) {
-    const std::uint64_t* const other = words.data() + distance / 64;
-    const unsigned shift = distance % 64;
-    std::uint32_t unequal = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      // A shift by 64 would mean nothing: two steps make it one.
-      const std::uint64_t moved = other[i] >> shift | other[i + 1] << (63 - shift) << 1;
-      unequal += static_cast<std::uint32_t>(std::popcount(words[i] ^ moved));
-    }
-    equal[distance] = static_cast<std::uint32_t>(64 * count) - unequal;
+    const std::uint32_t changed = count_unequal(words.data(), words.data() + distance / 64, distance % 64, count);
+    equal[distance] = static_cast<std::uint32_t>(64 * count) - changed;
   }
   return equal;
 }

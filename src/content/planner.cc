@@ -621,7 +621,7 @@ class DefaultPlanner final : public Planner {
     }
     weighed.add(plan, size, seen);
     // Where nothing repeats, nothing else finds more.
-    if (has_matches(sample.bytes) &&
+    if (has_matches(sample.bytes) && !is_far_below_plain(size, seen, sample, effort, weighed) &&
         size >= size_to_beat(sample, plain_size_of(sample, effort, weighed)) * seen / sample.bytes.size()) {
       return std::nullopt;
     }
@@ -629,6 +629,18 @@ class DefaultPlanner final : public Planner {
       return Plan();
     }
     return plan;
+  }
+
+  // Whether a third of the sample already tells that zstd alone makes more of it than `size` of `seen` bytes.
+  bool is_far_below_plain(std::size_t size, std::size_t seen, const Sample& sample, const Effort& effort,
+                          const Weighed& weighed) const {
+    if (effort.zstd >= kPatientZstd) return false;
+    const ByteView part = ByteView(sample.bytes).first(sample.bytes.size() / 3);
+    const Plan plain = zstd_plan(effort.trial, sample.bytes.size());
+    const std::size_t plain_size = size_of(plain, part);
+    if (plain_size * seen < (size + size / 8) * part.size()) return false;
+    weighed.add(plain, plain_size, part.size());
+    return true;
   }
 
   // Pieces come from tensors of different statistics, so each is judged alone; who is patient looks at all there is.
@@ -681,8 +693,10 @@ class DefaultPlanner final : public Planner {
       return;
     }
     trial.entropy += size_of(patient && special.codec != CodecId::stored ? special : rans, plane);
-    // zstd has something to find where bytes repeat.
-    const bool matches = has_matches(plane);
+    // zstd has something to find where bytes repeat, if it did so in the pieces before.
+    const bool is_hopeless =
+        !patient && trial.zstd[0] > trial.entropy + trial.entropy / 16 && trial.raw > 2 * plane.size();
+    const bool matches = !is_hopeless && has_matches(plane);
     trial.zstd[0] += matches || patient ? size_of(zstd_plan(1, plane.size()), plane) : plane.size();
     trial.zstd[1] += patient ? size_of(zstd_plan(effort.zstd, plane.size()), plane) : plane.size();
   }

@@ -49,6 +49,26 @@ TEST_F(AnalyzeTest, TellsPeriodTypeAndTrials) {
   EXPECT_LE(taken, least + least / 50);
 }
 
+// Samples of 12 bits, two of them in three bytes.
+TEST_F(AnalyzeTest, TellsRecordsThatAreNoWholeBytes) {
+  test::Random random(12);
+  std::string bytes;
+  unsigned value = 2000;
+  for (unsigned i = 0; i < 40'000; ++i) {
+    unsigned pair = 0;
+    for (const unsigned shift : {0U, 12U}) {
+      value = (value + static_cast<unsigned>(random.below(5)) - 2) & 0xfff;
+      pair |= value << shift;
+    }
+    for (const unsigned shift : {0U, 8U, 16U}) bytes += static_cast<char>(pair >> shift);
+  }
+  write("samples.bin", bytes);
+  const auto found = line_of_type(mmh_ok({"analyze", "--json", "samples.bin"}), "analysis");
+  EXPECT_EQ(found["record_bits"], 12);
+  EXPECT_THAT(mmh_ok({"analyze", "samples.bin"}), HasSubstr("12 bits: records that are no whole bytes"));
+  EXPECT_FALSE(line_of_type(mmh_ok({"analyze", "--json", "records.bin"}), "analysis").contains("record_bits"));
+}
+
 // What it says of a file is what packing does with it.
 TEST_F(AnalyzeTest, AgreesWithThePack) {
   const auto found = line_of_type(mmh_ok({"analyze", "--json", "-3", "records.bin"}), "analysis");
