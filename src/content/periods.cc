@@ -98,7 +98,7 @@ BitPeak bit_peak(const std::vector<std::uint32_t>& equal, std::uint32_t all) {
   std::ranges::nth_element(sorted, middle);
   const std::uint32_t usual = *middle;
   const std::uint32_t best = *std::max_element(equal.begin() + kBitPeriodMin, equal.end());
-  // Chance makes eleven standard deviations of no distance.
+  // Chance makes eight standard deviations of no distance.
   if (best - usual < (all - usual) / 16) return {};
   unsigned distance = kBitPeriodMin;
   while (std::uint64_t{equal[distance]} * 8 < std::uint64_t{usual} * 8 + (std::uint64_t{best} - usual) * 7) ++distance;
@@ -127,7 +127,7 @@ unsigned record_begin(const std::vector<std::uint64_t>& words, unsigned bits, bo
 }  // namespace
 
 std::optional<BitPeriod> find_bit_period(ByteView data) {
-  constexpr std::size_t kBitsPieceSize = 4096;
+  constexpr std::size_t kBitsPieceSize = 2048;
   if (data.size() < kBitsPieceSize) return std::nullopt;
   const std::size_t offset = (data.size() - kBitsPieceSize) / 2;
   const ByteView piece = data.subspan(offset, kBitsPieceSize);

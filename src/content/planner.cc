@@ -268,6 +268,25 @@ class DefaultPlanner final : public Planner {
     plan.options.width = period->bits;
     plan.options.phase = period->phase;
     plan.options.big_endian = period->high_first;
+    // A look at a part, which begins as all of it does, spares what repeats for other reasons.
+    constexpr std::size_t kPartSize = 128 * kKiB;
+    ByteView part = raw;
+    if (raw.size() > 2 * kPartSize) part = raw.subspan(raw.size() / 2 / period->bits * period->bits, kPartSize);
+    const auto look = codec->encode(part, plan.options);
+    MMH_CHECK(look.has_value());
+    const ByteView widened = look->streams[0];
+    std::size_t wide = size_of(zstd_plan(1, widened.size()), widened);
+    if (period->bits <= 64) {
+      Plan differences;
+      differences.codec = CodecId::delta;
+      differences.options.width = std::bit_ceil((period->bits + 7) / 8);
+      differences.options.integers = true;
+      differences.children = {zstd_plan(1, widened.size())};
+      wide = std::min(wide, size_of(differences, widened));
+    }
+    const std::size_t as_it_is = size_of(zstd_plan(1, part.size()), part);
+    if (wide + as_it_is / 16 > as_it_is) return std::nullopt;
+
     const auto encoded = codec->encode(raw, plan.options);
     MMH_CHECK(encoded.has_value());
     const ByteView records = encoded->streams[0];
