@@ -345,7 +345,7 @@ class DefaultPlanner final : public Planner {
       if (size < size_of(plan, raw)) return *std::move(pattern);
     }
     if (is_code(type.content) || effort.zstd < kRecordsZstd) return plan;
-    RecordsEffort records{.backs = {}, .gain_min = effort.gain_min, .proof_size = kMiB / 2};
+    RecordsEffort records{.backs = {}, .gain_min = effort.gain_min, .proof_size = kMiB};
     records.backs.emplace_back([](std::size_t size) { return zstd_plan(1, size); });
     if (effort.zstd > 1) {
       records.backs.emplace_back([level = effort.zstd](std::size_t size) { return zstd_plan(level, size); });

@@ -47,6 +47,13 @@ ByteView stretch(ByteView raw, std::size_t size, std::size_t unit) {
   return raw.subspan((raw.size() - size) / 2 / unit * unit, size);
 }
 
+// All of a block, or its beginning, its middle and its end: `size` bytes in all, about.
+std::vector<ByteView> proof_of(ByteView raw, std::size_t size) {
+  const std::size_t part = size / 3;
+  if (raw.size() <= size + part) return {raw};
+  return {raw.first(part), stretch(raw, part, 1), raw.last(part)};
+}
+
 // Looks into records, and into the fields of records, as long as that pays.
 class Search {
  public:
@@ -290,30 +297,39 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     best = try_out(candidates[place], false, depth);
     if (nodes_of(best.plan) <= kNodesEnough) break;
   }
-  // What matches a whole block holds, a sample does not show.
-  ByteView proof = stretch(raw, effort.proof_size, 1);
+  // What matches a whole block holds, a sample does not show; nor what else there is than in its middle.
+  std::vector<ByteView> proof = proof_of(raw, effort.proof_size);
+  const auto proof_size = [&] {
+    std::size_t size = 0;
+    for (const ByteView part : proof) size += part.size();
+    return size;
+  };
   const auto size_of = [&](const Plan& plan) {
-    const auto frame = codec::encode_frame(registry, plan, proof);
-    return frame ? frame->size() : proof.size();
+    std::size_t size = 0;
+    for (const ByteView part : proof) {
+      const auto frame = codec::encode_frame(registry, plan, part);
+      size += frame ? frame->size() : part.size();
+    }
+    return size;
   };
   std::size_t rival_size = 0;
   if (const std::vector<Column> columns = is_lines(content) ? std::vector<Column>() : columns_of(raw);
       !columns.empty()) {
     rival_size = size_of(rival);
-    std::size_t least = rival_size * raw.size() / proof.size();
+    std::size_t least = rival_size * raw.size() / proof_size();
     if (best.plan.codec != CodecId::stored) least = std::min(least, best.size * raw.size() / sampled);
     auto [choice, rival_there] = Search(registry, effort, raw.size(), false).columns(raw, columns, rival);
     least = std::min(least, rival_there);
     if (choice.size + least / 8 < least) {
       best = std::move(choice);
-      proof = raw;  // columns are all of it
+      proof = {raw};  // columns are all of it
       rival_size = 0;
     }
   }
   if (best.plan.codec == CodecId::stored) return std::nullopt;
   if (rival_size == 0) rival_size = size_of(rival);
   const std::size_t size = size_of(best.plan);
-  if (effort.weighed != nullptr) effort.weighed(best.plan, size, proof.size());
+  if (effort.weighed != nullptr) effort.weighed(best.plan, size, proof_size());
   if (size + rival_size / 100 >= rival_size) return std::nullopt;
   return std::move(best.plan);
 }

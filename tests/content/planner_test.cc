@@ -137,6 +137,22 @@ TEST(Planner, TakesTheScaleOfColumnsOfNarrowFloatsAway) {
   EXPECT_LT(size_as(ElementType::fp8_e4m3) * 10, size_as(ElementType::uint8) * 9);
 }
 
+// A table between two copies of a text: fields are good for the one, long matches for the others.
+TEST(Planner, LooksBeyondTheMiddleBeforeItTakesRecords) {
+  const Buffer prose = test::text_bytes(1'200'000, 4);
+  test::Random random(9);
+  std::string table;
+  for (std::size_t i = 0; table.size() < 900'000; ++i) {
+    table += std::to_string(1'600'000'000 + 37 * i) + ";" + std::to_string(random.below(90)) + "." +
+             std::to_string(random.below(1000)) + ";" + (random.below(3) == 0 ? "open" : "closed") + ";" +
+             std::to_string(random.below(1'000'000)) + "\n";
+  }
+  Buffer raw = prose;
+  append(raw, as_bytes(table));
+  append(raw, prose);
+  EXPECT_TRUE(is_at_most(frame_of(raw, ContentClass::text, 5).size(), plain_size(raw, 5)));
+}
+
 // Samples of 12 bits, two of them in three bytes.
 TEST(Planner, GivesRecordsOfBitsBytesOfTheirOwn) {
   test::Random random(12);
