@@ -321,18 +321,45 @@ class DefaultPlanner final : public Planner {
       if (auto plan = plan_floats(raw, type, sample, effort, weighed)) {
         // Numbers that look like floats and shrink like none may be records.
         constexpr std::size_t kUsual = 2;
-        if (type.has_elements || size_of(*plan, sample.bytes) * kUsual > sample.bytes.size()) return *std::move(plan);
+        if (type.has_elements || size_of(*plan, sample.bytes) * kUsual > sample.bytes.size()) {
+          return or_far_matches(*std::move(plan), raw, effort, weighed);
+        }
         return or_records(*std::move(plan), raw, type, effort, has_lzma, weighed);
       }
       if (type.has_elements) {
-        if (auto plan = plan_quants(raw, type.element, effort, weighed)) return *std::move(plan);
+        if (auto plan = plan_quants(raw, type.element, effort, weighed)) {
+          return or_far_matches(*std::move(plan), raw, effort, weighed);
+        }
         if (element_size(type.element) == 1) {
-          if (auto plan = plan_bytes(raw, type, sample, effort, has_lzma, weighed)) return *std::move(plan);
+          if (auto plan = plan_bytes(raw, type, sample, effort, has_lzma, weighed)) {
+            return or_far_matches(*std::move(plan), raw, effort, weighed);
+          }
         }
       }
     }
     const Front front = choose_front(sample, type, effort, weighed);
     return or_records(choose_back(sample, front, effort, has_lzma, weighed), raw, type, effort, has_lzma, weighed);
+  }
+
+  // `plan`, which knows nothing of rows that come again; or zstd for all of the block, or for each of its planes, where
+  // they do and that is less.
+  Plan or_far_matches(Plan plan, ByteView raw, const Effort& effort, const Weighed& weighed) const {
+    if (!has_far_matches(raw)) return plan;
+    std::vector<Plan> others = {zstd_plan(effort.zstd, raw.size())};
+    if (plan.codec == CodecId::planes) {
+      others.push_back(plan);
+      others.back().children.assign(plan.options.width, zstd_plan(effort.zstd, raw.size()));
+    }
+    std::size_t least = size_of(plan, raw);
+    weighed.add(plan, least, raw.size());
+    for (Plan& other : others) {
+      const std::size_t size = size_of(other, raw);
+      weighed.add(other, size, raw.size());
+      if (size >= least) continue;
+      least = size;
+      plan = std::move(other);
+    }
+    return plan;
   }
 
   // `plan`, or one for a pattern or for records where that does better.

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <numeric>
+#include <vector>
 
 #include "mmh/content/classify.h"
 
@@ -133,6 +134,28 @@ std::uint32_t entropy(ByteView data) {
   Histogram counts{};
   count_bytes(data, counts);
   return std::min<std::uint32_t>(entropy_of(counts), 2048);
+}
+
+bool has_far_matches(ByteView data) {
+  constexpr std::size_t kWord = 8;
+  constexpr unsigned kSampledLog = 6;
+  constexpr std::size_t kLeast = 64;  // sampled words
+  const std::size_t expected = data.size() / kWord >> kSampledLog;
+  if (expected < kLeast) return false;
+  std::vector<std::uint32_t> seen(std::bit_ceil(2 * expected));
+  std::size_t sampled = 0;
+  std::size_t repeated = 0;
+  for (std::size_t i = 0; i + kWord <= data.size(); i += kWord) {
+    const auto word = load_le<std::uint64_t>(data.subspan(i, kWord));
+    const std::uint64_t hash = word * 0x9E3779B97F4A7C15;
+    if (hash >> (64 - kSampledLog) != 0 || word == 0) continue;
+    std::uint32_t& slot = seen[(hash >> 32) & (seen.size() - 1)];
+    const auto tag = static_cast<std::uint32_t>(hash);
+    ++sampled;
+    repeated += slot == tag ? 1 : 0;
+    slot = tag;
+  }
+  return sampled >= kLeast && repeated * 16 > sampled;
 }
 
 }  // namespace mmh::content

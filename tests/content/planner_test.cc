@@ -153,6 +153,23 @@ TEST(Planner, LooksBeyondTheMiddleBeforeItTakesRecords) {
   EXPECT_TRUE(is_at_most(frame_of(raw, ContentClass::text, 5).size(), plain_size(raw, 5)));
 }
 
+// Rows of noise that come again, farther apart than samples look.
+TEST(Planner, FindsRowsOfWeightsThatComeAgain) {
+  ContentType content(ContentClass::tensor);
+  content.has_elements = true;
+  content.element = ElementType::fp32;
+  constexpr std::size_t kRow = 3'000;
+  const Buffer rows = pruned(kRow * 50, 0, 7);
+  Buffer raw;
+  test::Random random(8);
+  for (int i = 0; i < 250; ++i) append(raw, ByteView(rows).subspan(4 * kRow * random.below(50), 4 * kRow));
+  for (const int level : {1, 5, 9}) {
+    const Buffer frame = codec::encode_frame(registry(), planner().plan(raw, content, level), raw).value();
+    EXPECT_TRUE(is_at_most(frame.size(), plain_size(raw, level))) << level;
+    EXPECT_EQ(bytes_back(frame, raw), "");
+  }
+}
+
 // Samples of 12 bits, two of them in three bytes.
 TEST(Planner, GivesRecordsOfBitsBytesOfTheirOwn) {
   test::Random random(12);
