@@ -33,8 +33,8 @@ struct BitPeriod {
 };
 
 /// Autocorrelation of bits, counted from either end of a byte: the least distance at which clearly more of them are
-/// equal than usual. Nothing where that is a multiple of eight both times: such records are whole bytes. Looks at 4 KiB from the
-/// middle of `data`, in integers.
+/// equal than usual. Nothing where that is a multiple of eight both times: such records are whole bytes. Looks at 2 KiB
+/// from the middle of `data`, in integers.
 std::optional<BitPeriod> find_bit_period(ByteView data);
 
 }  // namespace mmh::content
