@@ -302,6 +302,7 @@ std::vector<Column> columns_of(ByteView data) {
     }
   }
   if (columns.size() < 2 || columns.size() > kColumnsMax) return {};
+  if (runs.size() > 2 * columns.size()) return {};  // of all sorts, rather than of columns
   std::vector<Column> found;
   std::size_t rest = data.size();
   for (const Run& column : columns) {
@@ -346,10 +347,14 @@ constexpr std::size_t kTaggedMax = 1024;  // bytes of a record
 std::size_t tagged_size(const LengthRule& rule, ByteView data) {
   const std::size_t head = rule.at + rule.width;
   if (data.size() < head) return 0;
-  std::size_t length = 0;
-  for (std::size_t i = 0; i < rule.width; ++i) {
-    const std::size_t byte = byte_at(data, rule.at + (rule.big_endian ? i : rule.width - 1 - i));
-    length = length << 8 | byte;
+  const ByteView at = data.subspan(rule.at);
+  std::uint32_t length = byte_at(at, 0);
+  if (rule.width == 2) {
+    const auto number = load_le<std::uint16_t>(at);
+    length = rule.big_endian ? __builtin_bswap16(number) : number;
+  } else if (rule.width == 4) {
+    const auto number = load_le<std::uint32_t>(at);
+    length = rule.big_endian ? __builtin_bswap32(number) : number;
   }
   if (length > kTaggedMax) return 0;
   const std::size_t size = rule.all ? length : head + length;
@@ -366,8 +371,24 @@ struct Tag {
 std::map<Tag, std::uint32_t> follow(const LengthRule& rule, ByteView data) {
   constexpr std::size_t kStarts = 512;
   constexpr std::size_t kRecordsMin = 64;
+  // Records of at least 6 bytes need fewer; looking at more finds chains of empty ones.
+  std::size_t steps_left = data.size() / 4;
+  std::vector<bool> is_lost(data.size() + 1);  // what begins there does not reach the end
   for (std::size_t start = 0; start < std::min(kStarts, data.size()); ++start) {
     std::size_t at = start;
+    while (!is_lost[at]) {
+      const std::size_t size = tagged_size(rule, data.subspan(at));
+      if (size == 0) break;
+      if (steps_left-- == 0) return {};
+      at += size;
+    }
+    if (is_lost[at] || data.size() - at > kTaggedMax) {
+      const std::size_t end = at;
+      for (at = start; at != end; at += tagged_size(rule, data.subspan(at))) is_lost[at] = true;
+      is_lost[end] = true;
+      continue;
+    }
+    at = start;
     std::size_t records = 0;
     std::map<Tag, std::uint32_t> tags;
     while (const std::size_t size = tagged_size(rule, data.subspan(at))) {
@@ -519,28 +540,35 @@ std::vector<RecordLayout> layouts_by_marker(ByteView data) {
   constexpr std::size_t kRecordsMin = 48;
   constexpr std::size_t kRecordsEnough = 400;
   data = data.first(std::min(data.size(), 64 * kKiB));
-  std::vector<std::uint32_t> counts(1U << 16);
-  for (std::size_t i = 0; i + 2 <= data.size(); ++i) ++counts[load_le<std::uint16_t>(data.subspan(i, 2))];
+  // The places of each pair, one pair after the other.
+  std::vector<std::uint32_t> ends(1U << 16);
+  for (std::size_t i = 0; i + 2 <= data.size(); ++i) ++ends[load_le<std::uint16_t>(data.subspan(i, 2))];
+  std::exclusive_scan(ends.begin(), ends.end(), ends.begin(), std::uint32_t{0});
+  std::vector<std::uint32_t> places(data.size());
+  for (std::size_t i = 0; i + 2 <= data.size(); ++i) {
+    places[ends[load_le<std::uint16_t>(data.subspan(i, 2))]++] = static_cast<std::uint32_t>(i);
+  }
+  const auto places_of = [&](std::size_t pair) {
+    const std::uint32_t first = pair == 0 ? 0 : ends[pair - 1];
+    return std::span(places).subspan(first, ends[pair] - first);
+  };
   struct Marker {
     std::uint64_t unevenness;  // of the distances, to their mean
     std::uint16_t pair;
   };
   std::vector<Marker> markers;
-  for (std::size_t pair = 0; pair < counts.size(); ++pair) {
-    if (counts[pair] < std::max(kRecordsMin, data.size() / 1024) || counts[pair] > data.size() / 12) continue;
-    std::size_t last = 0;
-    std::vector<std::size_t> gaps;
-    for (std::size_t i = 0; i + 2 <= data.size(); ++i) {
-      if (load_le<std::uint16_t>(data.subspan(i, 2)) != pair) continue;
-      if (last != 0) gaps.push_back(i - last);
-      last = i;
-    }
-    if (gaps.size() + 1 < kRecordsMin) continue;
-    const std::uint64_t mean = std::accumulate(gaps.begin(), gaps.end(), std::uint64_t{0}) / gaps.size();
-    if (mean * gaps.size() * 8 < data.size() * 7) continue;  // not all over
+  for (std::size_t pair = 0; pair < ends.size(); ++pair) {
+    const auto at = places_of(pair);
+    if (at.size() < std::max(kRecordsMin, data.size() / 1024) || at.size() > data.size() / 12) continue;
+    const std::size_t gaps = at.size() - 1;
+    const std::size_t mean = (at.back() - at.front()) / gaps;
+    if (mean * gaps * 8 < data.size() * 7) continue;  // not all over
     std::uint64_t off = 0;
-    for (const std::uint64_t gap : gaps) off += gap > mean ? gap - mean : mean - gap;
-    const std::uint64_t unevenness = off * 1000 / (mean * gaps.size());
+    for (std::size_t i = 1; i < at.size(); ++i) {
+      const std::size_t gap = at[i] - at[i - 1];
+      off += gap > mean ? gap - mean : mean - gap;
+    }
+    const std::uint64_t unevenness = off * 1000 / (mean * gaps);
     if (unevenness < 400) markers.push_back({.unevenness = unevenness, .pair = static_cast<std::uint16_t>(pair)});
   }
   std::ranges::stable_sort(markers, {}, &Marker::unevenness);
@@ -553,11 +581,9 @@ std::vector<RecordLayout> layouts_by_marker(ByteView data) {
   std::vector<Found> found;
   for (const Marker& marker : markers) {
     std::vector<ByteView> records;
-    std::optional<std::size_t> last;
-    for (std::size_t i = 0; i + 2 <= data.size() && records.size() < kRecordsEnough; ++i) {
-      if (load_le<std::uint16_t>(data.subspan(i, 2)) != marker.pair) continue;
-      if (last) records.push_back(data.subspan(*last, i - *last));
-      last = i;
+    const auto at = places_of(marker.pair);
+    for (std::size_t i = 1; i < at.size() && records.size() < kRecordsEnough; ++i) {
+      records.push_back(data.subspan(at[i - 1], at[i] - at[i - 1]));
     }
     Grammar grammar = grammar_of(records);
     if (grammar.gain == 0) continue;

@@ -4,6 +4,8 @@
 #include <array>
 #include <map>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "front.h"
@@ -47,11 +49,16 @@ ByteView stretch(ByteView raw, std::size_t size, std::size_t unit) {
   return raw.subspan((raw.size() - size) / 2 / unit * unit, size);
 }
 
+// The end of a block, from a whole unit on.
+ByteView end_of(ByteView raw, std::size_t size, std::size_t unit) {
+  return raw.subspan((raw.size() - std::min(size, raw.size())) / unit * unit);
+}
+
 // All of a block, or its beginning, its middle and its end: `size` bytes in all, about.
-std::vector<ByteView> proof_of(ByteView raw, std::size_t size) {
+std::vector<ByteView> proof_of(ByteView raw, std::size_t size, std::size_t unit) {
   const std::size_t part = size / 3;
   if (raw.size() <= size + part) return {raw};
-  return {raw.first(part), stretch(raw, part, 1), raw.last(part)};
+  return {raw.first(part), stretch(raw, part, unit), end_of(raw, part, unit)};
 }
 
 // Looks into records, and into the fields of records, as long as that pays.
@@ -119,10 +126,10 @@ class Search {
     return {.plan = std::move(plan), .size = size};
   }
 
-  // Columns that make up `raw`, and what `rival` makes of them; sizes are those of all of it, going by a sample of
-  // each.
-  Compared columns(ByteView raw, const std::vector<Column>& columns, const Plan& rival) const {
-    std::size_t rival_size = 0;
+  // Columns that make up `raw`, and the least that one of `rivals` makes of them; sizes are those of all of it, going
+  // by a sample of each.
+  Compared columns(ByteView raw, const std::vector<Column>& columns, std::span<const Plan* const> rivals) const {
+    std::vector<std::size_t> rival_sizes(rivals.size());
     Choice all{.plan = {.codec = CodecId::records}, .size = 0};
     all.plan.options.layout = std::make_shared<const RecordLayout>(layout_of_columns(columns));
     all.plan.children.resize(kFirstField);
@@ -132,10 +139,12 @@ class Search {
       raw = raw.subspan(column.size);
       Choice choice = fixed(sample, column.width, 0);
       all.size += choice.size * column.size / sample.size();
-      rival_size += size_of(rival, sample) * column.size / sample.size();
+      for (std::size_t i = 0; i < rivals.size(); ++i) {
+        rival_sizes[i] += size_of(*rivals[i], sample) * column.size / sample.size();
+      }
       all.plan.children.push_back(std::move(choice.plan));
     }
-    return {.choice = std::move(all), .rival_size = rival_size};
+    return {.choice = std::move(all), .rival_size = std::ranges::min(rival_sizes)};
   }
 
  private:
@@ -267,7 +276,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     for (RecordLayout& layout : layouts_of_tagged(sample)) candidates.push_back({0, std::move(layout)});
   }
   const auto sample_of = [&](const Candidate& candidate, bool quick) {
-    return stretch(raw, quick ? kSampleSize / 2 : kSampleSize, std::max<std::size_t>(candidate.width, 1));
+    return stretch(raw, quick ? kSampleSize / 4 : kSampleSize, std::max<std::size_t>(candidate.width, 1));
   };
   const auto try_out = [&](const Candidate& candidate, bool quick, int depth) {
     const Search search(registry, effort, raw.size(), quick);
@@ -275,61 +284,61 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     return candidate.width != 0 ? search.fixed(sample, candidate.width, depth)
                                 : search.split(sample, candidate.layout, depth);
   };
-  // Looking at one in all ways takes as long as looking at all in passing.
-  std::size_t place = 0;
-  if (!candidates.empty()) {
-    std::size_t least = ~std::size_t{0};
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const std::size_t size = try_out(candidates[i], true, 1).size;
-      if (size >= least) continue;
-      least = size;
-      place = i;
-    }
-    // What does not win in passing hardly does by looking closer.
-    const ByteView sample = sample_of(candidates[place], true);
-    const auto plain = codec::encode_frame(registry, effort.backs[0](sample.size()), sample);
-    if (plain && least >= plain->size() - plain->size() / 64) candidates.clear();
-  }
-  Choice best;
-  std::size_t sampled = 1;
-  if (!candidates.empty()) sampled = sample_of(candidates[place], false).size();
-  for (int depth = kDepthMax; depth >= 0 && !candidates.empty(); --depth) {
-    best = try_out(candidates[place], false, depth);
-    if (nodes_of(best.plan) <= kNodesEnough) break;
-  }
-  // What matches a whole block holds, a sample does not show; nor what else there is than in its middle.
-  std::vector<ByteView> proof = proof_of(raw, effort.proof_size);
-  const auto proof_size = [&] {
+  const auto size_of = [&](const Plan& plan, const std::vector<ByteView>& parts) {
     std::size_t size = 0;
-    for (const ByteView part : proof) size += part.size();
-    return size;
-  };
-  const auto size_of = [&](const Plan& plan) {
-    std::size_t size = 0;
-    for (const ByteView part : proof) {
+    for (const ByteView part : parts) {
       const auto frame = codec::encode_frame(registry, plan, part);
       size += frame ? frame->size() : part.size();
     }
     return size;
   };
-  std::size_t rival_size = 0;
+  // Looking at one in all ways takes as long as looking at all in passing.
+  std::optional<Candidate> candidate;
+  Choice best{.plan = {}, .size = ~std::size_t{0}};
+  for (Candidate& other : candidates) {
+    Choice choice = try_out(other, true, 1);
+    if (choice.size >= best.size) continue;
+    best = std::move(choice);
+    candidate = std::move(other);
+  }
+  const std::size_t unit = candidate ? std::max<std::size_t>(candidate->width, 1) : 1;
+  if (candidate) {
+    // What does not win in passing hardly does by looking closer, nor what does well nowhere else.
+    const ByteView sample = sample_of(*candidate, true);
+    const Plan plain = effort.backs[0](sample.size());
+    const std::size_t plain_size = size_of(plain, {sample});
+    const std::vector<ByteView> ends = {raw.first(std::min(raw.size(), sample.size())),
+                                        end_of(raw, sample.size(), unit)};
+    const std::size_t all_plain = plain_size + size_of(plain, ends);
+    if (best.size >= plain_size - plain_size / 64 ||
+        best.size + size_of(best.plan, ends) > all_plain + all_plain / 16) {
+      candidate.reset();
+    }
+  }
+  best = {};
+  for (int depth = kDepthMax; depth >= 0 && candidate; --depth) {
+    best = try_out(*candidate, false, depth);
+    if (nodes_of(best.plan) <= kNodesEnough) break;
+  }
+  // What matches a whole block holds, a sample does not show; nor what else there is than in its middle.
+  std::vector<ByteView> proof = proof_of(raw, effort.proof_size, unit);
   if (const std::vector<Column> columns = is_lines(content) ? std::vector<Column>() : columns_of(raw);
       !columns.empty()) {
-    rival_size = size_of(rival);
-    std::size_t least = rival_size * raw.size() / proof_size();
-    if (best.plan.codec != CodecId::stored) least = std::min(least, best.size * raw.size() / sampled);
-    auto [choice, rival_there] = Search(registry, effort, raw.size(), false).columns(raw, columns, rival);
-    least = std::min(least, rival_there);
+    const std::array<const Plan*, 2> rivals = {&rival, &best.plan};
+    auto [choice, least] = Search(registry, effort, raw.size(), false).columns(raw, columns, rivals);
     if (choice.size + least / 8 < least) {
       best = std::move(choice);
       proof = {raw};  // columns are all of it
-      rival_size = 0;
     }
   }
   if (best.plan.codec == CodecId::stored) return std::nullopt;
-  if (rival_size == 0) rival_size = size_of(rival);
-  const std::size_t size = size_of(best.plan);
-  if (effort.weighed != nullptr) effort.weighed(best.plan, size, proof_size());
+  const std::size_t rival_size = size_of(rival, proof);
+  const std::size_t size = size_of(best.plan, proof);
+  if (effort.weighed != nullptr) {
+    std::size_t proof_size = 0;
+    for (const ByteView part : proof) proof_size += part.size();
+    effort.weighed(best.plan, size, proof_size);
+  }
   if (size + rival_size / 100 >= rival_size) return std::nullopt;
   return std::move(best.plan);
 }

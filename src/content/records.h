@@ -17,7 +17,7 @@ using BackOf = std::function<codec::Plan(std::size_t size)>;
 struct RecordsEffort {
   std::vector<BackOf> backs;   ///< By rank: a later one must gain more than `gain_min`. Not empty.
   unsigned gain_min = 0;       ///< In 1/1000.
-  std::size_t proof_size = 0;  ///< Bytes of the block on which the plan must win.
+  std::size_t proof_size = 0;  ///< Bytes of the block, from its two ends and its middle, on which the plan must win.
   /// Told of a plan and the bytes that it makes of so many bytes of the block.
   std::function<void(const codec::Plan& plan, std::size_t size, std::size_t of)> weighed = nullptr;
 };

@@ -37,6 +37,25 @@ Buffer catalogue(std::size_t count) {
   return out;
 }
 
+// 22 bytes: a time, a channel, a counter, three values that wander, flags.
+Buffer sensors(std::size_t count) {
+  Random random(7);
+  Buffer out;
+  std::uint64_t time = 1'700'000'000'000;
+  std::array<std::uint16_t, 3> values = {2000, 5000, 9000};
+  for (std::size_t i = 0; i < count; ++i) {
+    put(out, time += 99 + random.below(3));
+    put(out, static_cast<std::uint32_t>(11 + random.below(4)));
+    put(out, static_cast<std::uint16_t>(i));
+    for (std::uint16_t& value : values) {
+      value = static_cast<std::uint16_t>(value + random.below(7) - 3);
+      put(out, value);
+    }
+    put(out, static_cast<std::uint16_t>(random.below(4) == 0 ? 1 : 0));
+  }
+  return out;
+}
+
 // Rows that begin alike, with two strings behind their lengths, and up to three bytes behind them.
 Buffer rows(std::size_t count) {
   Random random(2);
@@ -196,6 +215,16 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RecordsPlan,
                                          Kind{"table", table, 12'000, ContentClass::log},
                                          Kind{"columns", columns, 100'000, ContentClass::binary}),
                          [](const auto& kind) { return std::string(kind.param.name); });
+
+TEST(RecordsPlan, ALongBlockShrinksAsAShortOneDoes) {
+  const auto size_of = [](ByteView raw) {
+    return codec::encode_frame(registry(), default_planner(registry()).plan(raw, ContentClass::binary, 3), raw)->size();
+  };
+  const Buffer raw = sensors(120'000);
+  constexpr std::size_t kParts = 8;
+  const std::size_t by_parts = kParts * size_of(ByteView(raw).first(raw.size() / kParts));
+  EXPECT_LT(size_of(raw), by_parts + by_parts / 50);
+}
 
 TEST(RecordsPlan, ABlockThatRepeatsIsAPattern) {
   const Buffer unit = test::random_bytes(251, 9);
