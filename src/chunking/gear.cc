@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mmh/base/simd.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gear.cc"
 #include <hwy/cache_control.h>
@@ -103,10 +105,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace mmh::chunking {
 
-HWY_EXPORT(find_hash_below);
+MMH_KERNELS(kFindHashBelow, find_hash_below);
 
 std::size_t find_hash_below(const std::uint8_t* data, std::size_t begin, std::size_t end, std::uint32_t limit) {
-  return HWY_DYNAMIC_DISPATCH(find_hash_below)(data, begin, end, limit);
+  static const auto best = kFindHashBelow.best();
+  return best(data, begin, end, limit);
 }
 
 // Two bytes a step: the new hash needs one shift and one addition to the old one (the rest is ready early), half the

@@ -1,5 +1,6 @@
 #include "mmh/chunking/sketch.h"
 
+#include "mmh/base/simd.h"
 #include "sketch_kernel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -100,10 +101,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace mmh::chunking {
 
-HWY_EXPORT(sample_stretch);
+MMH_KERNELS(kSampleStretch, sample_stretch);
 
 std::size_t sample_stretch(const std::uint8_t* data, std::size_t count, std::uint32_t limit, Features& features) {
-  return HWY_DYNAMIC_DISPATCH(sample_stretch)(data, count, limit, features);
+  static const auto best = kSampleStretch.best();
+  return best(data, count, limit, features);
 }
 
 std::size_t sample_stretch_portable(const std::uint8_t* data, std::size_t count, std::uint32_t limit,

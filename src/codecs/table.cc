@@ -2,12 +2,12 @@
 
 #include <brotli/encode.h>
 #include <fmt/format.h>
-#include <jxl/encode.h>
 #include <libdeflate.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <zstd.h>
 
+#include "jpeg/libjxl.h"
 #include "mmh/codecs/builtin.h"
 
 namespace mmh::codecs {
@@ -44,7 +44,7 @@ std::vector<std::string> library_versions() {
       fmt::format("brotli {}", brotli_version(BrotliEncoderVersion())),
       fmt::format("liblzma {}", lzma_version_string()),
       fmt::format("libdeflate {}", LIBDEFLATE_VERSION_STRING),
-      fmt::format("libjxl {}", jxl_version(JxlEncoderVersion())),
+      fmt::format("libjxl {}", jxl_version(kJxlVersion)),
   };
 }
 

@@ -13,6 +13,7 @@
 
 #include "gf256.h"
 #include "kernels.h"
+#include "mmh/base/simd.h"
 // Must stand after the inclusions that are not repeated and before highway.h.
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
@@ -294,25 +295,21 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace mmh::fec {
 
-HWY_EXPORT(get_kernels);
+MMH_KERNELS(kTargets, get_kernels);
 
 const Kernels& best_kernels() {
-  static const Kernels& best = *HWY_DYNAMIC_DISPATCH(get_kernels)(true);
+  static const Kernels& best = *kTargets.best()(true);
   return best;
 }
 
 std::vector<const Kernels*> all_kernels() {
   std::vector<const Kernels*> all = {&kPortableKernels};
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  for (const auto get : kTargets.all()) {
     for (const bool gfni : {false, true}) {
-      const Kernels* kernels = HWY_DYNAMIC_DISPATCH(get_kernels)(gfni);
+      const Kernels* kernels = get(gfni);
       if (std::ranges::find(all, kernels) == all.end()) all.push_back(kernels);
     }
   }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   return all;
 }
 

@@ -13,6 +13,7 @@
 #include <hwy/cache_control.h>
 
 #include "blake3_kernels.h"
+#include "mmh/base/simd.h"
 // Must stand after the inclusions that are not repeated and before highway.h.
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
@@ -483,7 +484,10 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace mmh::hash::detail {
-HWY_EXPORT(get_kernels);
-const Kernels* best_kernels() { return HWY_DYNAMIC_DISPATCH(get_kernels)(); }
+MMH_KERNELS(kTargets, get_kernels);
+const Kernels* best_kernels() {
+  static const Kernels* const best = kTargets.best()();
+  return best;
+}
 }  // namespace mmh::hash::detail
 #endif

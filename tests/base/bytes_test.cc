@@ -1,5 +1,8 @@
 #include "mmh/base/bytes.h"
 
+#include <thread>
+
+#include "support/seeded.h"
 #include "support/support.h"
 
 namespace mmh {
@@ -33,6 +36,38 @@ TEST(Buffer, AppendsNothingFromNowhere) {
   append(out, {});
   EXPECT_TRUE(out.empty());
   EXPECT_TRUE(copy_of({}).empty());
+}
+
+TEST(Buffer, LargeOnesAreApartAndComeAndGoInAnyOrderFromAnyThread) {
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  const auto work = [](std::uint64_t seed) {
+    test::Random random(seed);
+    struct Held {
+      Buffer bytes;
+      std::byte value;
+    };
+    std::vector<Held> held;
+    for (int step = 0; step < 300; ++step) {
+      if (held.size() < 8 && random.below(2) == 0) {
+        // Around the least size, around that of a large page, and more in all than comes in large pages.
+        const std::size_t size = random.below(20) * kMiB / 2 + random.below(3) - 1 + kMiB;
+        Buffer bytes(size);
+        const auto value = static_cast<std::byte>(random.next());
+        for (const std::size_t place : {std::size_t{0}, size / 2, size - 1}) bytes[place] = value;
+        held.push_back({std::move(bytes), value});
+      } else if (!held.empty()) {
+        const std::size_t which = random.below(held.size());
+        const Held& one = held[which];
+        for (const std::size_t place : {std::size_t{0}, one.bytes.size() / 2, one.bytes.size() - 1}) {
+          ASSERT_EQ(one.bytes[place], one.value);
+        }
+        held.erase(held.begin() + static_cast<std::ptrdiff_t>(which));
+      }
+    }
+  };
+  std::thread other([&] { work(1); });
+  work(2);
+  other.join();
 }
 
 TEST(Buffer, CopiesViews) { EXPECT_EQ(as_text(copy_of(as_bytes("abc"))), "abc"); }

@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <jxl/decode.h>
-#include <jxl/encode.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +9,7 @@
 
 #include "../common.h"
 #include "../table.h"
+#include "libjxl.h"
 #include "members.h"
 #include "mmh/base/check.h"
 #include "mmh/base/varint.h"
@@ -98,66 +97,67 @@ class BoundedMemory {
 };
 
 struct Destroy {
-  void operator()(JxlEncoder* encoder) const { JxlEncoderDestroy(encoder); }
-  void operator()(JxlDecoder* decoder) const { JxlDecoderDestroy(decoder); }
+  void operator()(JxlEncoder* encoder) const { jxl->JxlEncoderDestroy(encoder); }
+  void operator()(JxlDecoder* decoder) const { jxl->JxlDecoderDestroy(decoder); }
+  const LibJxl* jxl;
 };
 
 // The JPEG XL form of a JPEG file; empty where libjxl has none or none that is smaller.
-Buffer to_jxl(ByteView jpeg, int effort) {
-  const std::unique_ptr<JxlEncoder, Destroy> encoder(JxlEncoderCreate(nullptr));
+Buffer to_jxl(const LibJxl& jxl, ByteView jpeg, int effort) {
+  const std::unique_ptr<JxlEncoder, Destroy> encoder(jxl.JxlEncoderCreate(nullptr), {&jxl});
   if (encoder == nullptr) return {};
-  JxlEncoderFrameSettings* const settings = JxlEncoderFrameSettingsCreate(encoder.get(), nullptr);
-  if (settings == nullptr || JxlEncoderUseContainer(encoder.get(), JXL_TRUE) != JXL_ENC_SUCCESS ||
-      JxlEncoderStoreJPEGMetadata(encoder.get(), JXL_TRUE) != JXL_ENC_SUCCESS ||
-      JxlEncoderFrameSettingsSetOption(settings, JXL_ENC_FRAME_SETTING_EFFORT, effort) != JXL_ENC_SUCCESS ||
-      JxlEncoderAddJPEGFrame(settings, u8(jpeg), jpeg.size()) != JXL_ENC_SUCCESS) {
+  JxlEncoderFrameSettings* const settings = jxl.JxlEncoderFrameSettingsCreate(encoder.get(), nullptr);
+  if (settings == nullptr || jxl.JxlEncoderUseContainer(encoder.get(), JXL_TRUE) != JXL_ENC_SUCCESS ||
+      jxl.JxlEncoderStoreJPEGMetadata(encoder.get(), JXL_TRUE) != JXL_ENC_SUCCESS ||
+      jxl.JxlEncoderFrameSettingsSetOption(settings, JXL_ENC_FRAME_SETTING_EFFORT, effort) != JXL_ENC_SUCCESS ||
+      jxl.JxlEncoderAddJPEGFrame(settings, u8(jpeg), jpeg.size()) != JXL_ENC_SUCCESS) {
     return {};
   }
-  JxlEncoderCloseInput(encoder.get());
+  jxl.JxlEncoderCloseInput(encoder.get());
   Buffer out(jpeg.size());
   std::uint8_t* next = u8(Bytes(out));
   std::size_t left = out.size();
-  if (JxlEncoderProcessOutput(encoder.get(), &next, &left) != JXL_ENC_SUCCESS) return {};
+  if (jxl.JxlEncoderProcessOutput(encoder.get(), &next, &left) != JXL_ENC_SUCCESS) return {};
   out.resize(out.size() - left);
   return out;
 }
 
 std::unexpected<Error> damaged() { return fail(Errc::corrupt, "jpeg: a picture is damaged or of another size"); }
 
-// Fills `jpeg` with the file that `jxl` stands for.
-Result<> from_jxl(ByteView jxl, Bytes jpeg) {
+// Fills `jpeg` with the file that `coded` stands for.
+Result<> from_jxl(const LibJxl& jxl, ByteView coded, Bytes jpeg) {
   const std::uint64_t pixels_max = jpeg_pixels_max(jpeg.size());
   BoundedMemory memory(kFixedMemory + kDecodeBytesPerPixel * static_cast<std::size_t>(pixels_max));
   std::optional<Admission> admission;
   const JxlMemoryManager manager = memory.manager();
-  const std::unique_ptr<JxlDecoder, Destroy> decoder(JxlDecoderCreate(&manager));
+  const std::unique_ptr<JxlDecoder, Destroy> decoder(jxl.JxlDecoderCreate(&manager), {&jxl});
   if (decoder == nullptr) return fail(Errc::limit, "no memory for the decoder");
-  if (JxlDecoderSubscribeEvents(decoder.get(), JXL_DEC_BASIC_INFO | JXL_DEC_JPEG_RECONSTRUCTION | JXL_DEC_FULL_IMAGE) !=
-          JXL_DEC_SUCCESS ||
-      JxlDecoderSetInput(decoder.get(), u8(jxl), jxl.size()) != JXL_DEC_SUCCESS) {
+  if (jxl.JxlDecoderSubscribeEvents(
+          decoder.get(), JXL_DEC_BASIC_INFO | JXL_DEC_JPEG_RECONSTRUCTION | JXL_DEC_FULL_IMAGE) != JXL_DEC_SUCCESS ||
+      jxl.JxlDecoderSetInput(decoder.get(), u8(coded), coded.size()) != JXL_DEC_SUCCESS) {
     return damaged();
   }
-  JxlDecoderCloseInput(decoder.get());
+  jxl.JxlDecoderCloseInput(decoder.get());
   bool has_place = false;
   bool is_whole = false;
   for (;;) {
-    switch (JxlDecoderProcessInput(decoder.get())) {
+    switch (jxl.JxlDecoderProcessInput(decoder.get())) {
       case JXL_DEC_BASIC_INFO: {
         JxlBasicInfo info;
-        if (JxlDecoderGetBasicInfo(decoder.get(), &info) != JXL_DEC_SUCCESS) return damaged();
+        if (jxl.JxlDecoderGetBasicInfo(decoder.get(), &info) != JXL_DEC_SUCCESS) return damaged();
         const std::uint64_t pixels = std::uint64_t{info.xsize} * info.ysize;
         if (info.have_animation != JXL_FALSE || pixels > pixels_max || admission) return damaged();
         admission.emplace(kDecodeBytesPerPixel * pixels);
         break;
       }
       case JXL_DEC_JPEG_RECONSTRUCTION:
-        if (has_place || JxlDecoderSetJPEGBuffer(decoder.get(), u8(jpeg), jpeg.size()) != JXL_DEC_SUCCESS) {
+        if (has_place || jxl.JxlDecoderSetJPEGBuffer(decoder.get(), u8(jpeg), jpeg.size()) != JXL_DEC_SUCCESS) {
           return damaged();
         }
         has_place = true;
         break;
       case JXL_DEC_FULL_IMAGE:
-        if (is_whole || !has_place || JxlDecoderReleaseJPEGBuffer(decoder.get()) != 0) return damaged();
+        if (is_whole || !has_place || jxl.JxlDecoderReleaseJPEGBuffer(decoder.get()) != 0) return damaged();
         is_whole = true;
         break;
       case JXL_DEC_SUCCESS:
@@ -191,8 +191,9 @@ class Jpeg final : public codec::Codec {
     std::size_t done = 0;
     for (auto found = next_jpeg(raw, 0); found; found = next_jpeg(raw, found->offset + found->size)) {
       MMH_TRY(check_cancelled(options.cancel));
+      MMH_LET(const LibJxl* const jxl, libjxl_to_encode());
       const ByteView file = raw.subspan(found->offset, found->size);
-      const Buffer picture = encode_file(file, *found, options.level);
+      const Buffer picture = encode_file(*jxl, file, *found, options.level);
       if (picture.empty()) continue;
       put_varint(members, found->offset - done);
       put_varint(members, found->size);
@@ -219,10 +220,12 @@ class Jpeg final : public codec::Codec {
           coded > pictures.size()) {
         return fail(Errc::corrupt, "jpeg: a picture lies outside the block");
       }
+      MMH_LET(const LibJxl* const jxl, libjxl());
       copy_bytes(others.first(static_cast<std::size_t>(gap)), raw);
       others = others.subspan(static_cast<std::size_t>(gap));
       raw = raw.subspan(static_cast<std::size_t>(gap));
-      MMH_TRY(from_jxl(pictures.first(static_cast<std::size_t>(coded)), raw.first(static_cast<std::size_t>(size))));
+      MMH_TRY(
+          from_jxl(*jxl, pictures.first(static_cast<std::size_t>(coded)), raw.first(static_cast<std::size_t>(size))));
       pictures = pictures.subspan(static_cast<std::size_t>(coded));
       raw = raw.subspan(static_cast<std::size_t>(size));
     }
@@ -242,16 +245,16 @@ class Jpeg final : public codec::Codec {
 
  private:
   // Empty where the file is better left as it is.
-  static Buffer encode_file(ByteView file, const JpegMember& member, int effort) {
+  static Buffer encode_file(const LibJxl& jxl, ByteView file, const JpegMember& member, int effort) {
     if (file.size() < kMemberMin || member.pixels > jpeg_pixels_max(file.size())) return {};
     Buffer picture;
     {
       const Admission admission(kEncodeBytesPerPixel * member.pixels);
-      picture = to_jxl(file, effort);
+      picture = to_jxl(jxl, file, effort);
     }
     if (picture.empty() || picture.size() + picture.size() / 64 >= file.size()) return {};
     Buffer back(file.size());
-    if (!from_jxl(picture, back) || !std::ranges::equal(back, file)) return {};
+    if (!from_jxl(jxl, picture, back) || !std::ranges::equal(back, file)) return {};
     return picture;
   }
 };

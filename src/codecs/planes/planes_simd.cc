@@ -2,6 +2,7 @@
 #define HWY_TARGET_INCLUDE "planes/planes_simd.cc"
 #include <cstring>
 
+#include "mmh/base/simd.h"
 #include "planes_kernels.h"
 // Must stand after the inclusions that are not repeated and before highway.h.
 #include <hwy/foreach_target.h>
@@ -30,7 +31,10 @@ namespace portable {
 
 const Kernels kPortable = {"portable", portable::split, portable::join};
 
-HWY_EXPORT(get_kernels);
-const Kernels* best_kernels() { return HWY_DYNAMIC_DISPATCH(get_kernels)(); }
+MMH_KERNELS(kTargets, get_kernels);
+const Kernels* best_kernels() {
+  static const Kernels* const best = kTargets.best()();
+  return best;
+}
 }  // namespace mmh::codecs::planes
 #endif

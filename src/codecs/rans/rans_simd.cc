@@ -5,6 +5,7 @@
 #define HWY_TARGET_INCLUDE "rans/rans_simd.cc"
 #include <bit>
 
+#include "mmh/base/simd.h"
 #include "rans_kernels.h"
 // Must stand after the inclusions that are not repeated and before highway.h.
 #include <hwy/foreach_target.h>
@@ -350,7 +351,10 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace mmh::codecs::rans {
-HWY_EXPORT(get_kernels);
-const Kernels* best_kernels() { return HWY_DYNAMIC_DISPATCH(get_kernels)(); }
+MMH_KERNELS(kTargets, get_kernels);
+const Kernels* best_kernels() {
+  static const Kernels* const best = kTargets.best()();
+  return best;
+}
 }  // namespace mmh::codecs::rans
 #endif

@@ -1,5 +1,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scaled/scaled_simd.cc"
+#include "mmh/base/simd.h"
 #include "scaled_kernels.h"
 // Must stand after the inclusions that are not repeated and before highway.h.
 #include <hwy/foreach_target.h>
@@ -29,7 +30,10 @@ namespace portable {
 const Kernels kPortable = {"portable",           portable::move,  portable::move_all, portable::add,
                            portable::add_pieces, portable::range, portable::correlate};
 
-HWY_EXPORT(get_kernels);
-const Kernels* best_kernels() { return HWY_DYNAMIC_DISPATCH(get_kernels)(); }
+MMH_KERNELS(kTargets, get_kernels);
+const Kernels* best_kernels() {
+  static const Kernels* const best = kTargets.best()();
+  return best;
+}
 }  // namespace mmh::codecs::scaled
 #endif

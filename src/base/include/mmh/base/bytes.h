@@ -17,6 +17,13 @@ namespace mmh {
 using ByteView = std::span<const std::byte>;
 using Bytes = std::span<std::byte>;
 
+/// Memory of `size` bytes, kLargeMemory or more; the first of it that a process asks for comes in large pages where the
+/// system has them, because touching small ones for the first time takes longer than most of what short commands do.
+/// Throws std::bad_alloc.
+void* allocate_large(std::size_t size);
+void free_large(void* memory) noexcept;
+inline constexpr std::size_t kLargeMemory = std::size_t{1} << 20;
+
 /// An allocator whose vector leaves new trivial elements uninitialised: a buffer about to be filled costs no memset.
 template <class T>
 struct DefaultInitAllocator : std::allocator<T> {
@@ -27,6 +34,14 @@ struct DefaultInitAllocator : std::allocator<T> {
   struct rebind {
     using other = DefaultInitAllocator<U>;
   };
+  T* allocate(std::size_t count) {
+    if (count < kLargeMemory / sizeof(T)) return std::allocator<T>::allocate(count);
+    return static_cast<T*>(allocate_large(count * sizeof(T)));
+  }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    if (count < kLargeMemory / sizeof(T)) return std::allocator<T>::deallocate(memory, count);
+    free_large(memory);
+  }
   template <class U>
   void construct(U* place) noexcept(std::is_nothrow_default_constructible_v<U>) {
     ::new (static_cast<void*>(place)) U;
