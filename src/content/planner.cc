@@ -60,6 +60,10 @@ constexpr std::size_t kPieceUnit = 48;
 // The level of zstd from which on looking for records does not take most of the time.
 constexpr int kRecordsZstd = 5;
 
+// The level of zstd from which on weights lose the scales of their rows and columns: finding them takes as long as
+// coding what is left.
+constexpr int kScalesZstd = 5;
+
 // The level of ours from which on pixels and sound are predicted: that unpacks far slower than what lower levels use.
 constexpr int kPredictedLevelMin = 7;
 
@@ -530,7 +534,8 @@ class DefaultPlanner final : public Planner {
     plan.options.phase = guess->phase;
     plan.children.resize(plan.options.width);
     // The top of the mantissa of fp16 shares its byte.
-    plan.children.back() = weights_plan(guess->type == ElementType::fp16 ? 8 : 1);
+    const unsigned scale_step = guess->type == ElementType::fp16 ? 8 : 1;
+    plan.children.back() = weights_plan(effort.zstd < kScalesZstd ? 0 : scale_step);
     auto dense = plan_planes(raw, sample, plan, effort, weighed);
     if (guess->phase != 0) return dense;
     auto sparse = plan_sparse(raw, sample, plan, effort, weighed);

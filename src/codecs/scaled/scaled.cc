@@ -40,11 +40,16 @@ std::size_t count_of(std::size_t size, std::size_t part) { return (size + part -
 
 class Encoder {
  public:
-  Encoder(ByteView raw, unsigned step, int level) : symbols_(copy_of(raw)), step_(step), level_(level) {}
+  Encoder(ByteView raw, unsigned step, int level) : symbols_(raw), step_(step), level_(level) {}
 
   std::vector<Buffer> run() {
     if (!symbols_.empty()) {
-      stretches_ = scaled::find_stretches(u8(Bytes(symbols_)), symbols_.size(), step_, level_);
+      stretches_ = scaled::find_stretches(u8(symbols_), symbols_.size());
+      if (step_ != 0) {
+        moved_ = copy_of(symbols_);
+        scaled::take_scales(u8(Bytes(moved_)), stretches_, step_, level_);
+        symbols_ = moved_;
+      }
       for (const Stretch& stretch : stretches_) choose(stretch);
       Buffer sizes;
       const std::size_t size = chain_size(symbols_.size());
@@ -77,7 +82,7 @@ class Encoder {
     const std::uint64_t coding = kinds == 1 ? kOneSymbol : table_for(stretch);
     coding_.push_back(coding);
     put_varint(directory_, coding);
-    const ByteView symbols = ByteView(symbols_).subspan(stretch.begin, stretch.size);
+    const ByteView symbols = symbols_.subspan(stretch.begin, stretch.size);
     if (coding == kOneSymbol) directory_.push_back(symbols[0]);
     if (coding == kStored) append(stored_, symbols);
     if (step_ == 0) return;
@@ -116,7 +121,7 @@ class Encoder {
     const std::size_t lanes = lanes_of(symbols_.size());
     chain_.resize(kWordSize * chain_size(symbols_.size()) + kLanes + sizeof(States));
     std::uint8_t* words = u8(Bytes(chain_));
-    const std::uint8_t* const symbols = u8(ByteView(symbols_));
+    const std::uint8_t* const symbols = u8(symbols_);
     States states;
     states.fill(kStateMin);
     bool any = false;
@@ -157,7 +162,8 @@ class Encoder {
     filled_ = &frequencies;
   }
 
-  Buffer symbols_;
+  ByteView symbols_;
+  Buffer moved_;  // symbols without their scales
   const unsigned step_;
   const int level_;
   const rans::Kernels& kernels_ = *rans::best_kernels();

@@ -426,12 +426,13 @@ void Mover::move(std::uint8_t* symbols, std::size_t place, std::size_t count) co
   }
 }
 
-std::vector<Stretch> find_stretches(std::uint8_t* symbols, std::size_t size, unsigned step, int level) {
-  std::vector<Stretch> stretches = Joiner(symbols, size).run();
-  if (step == 0) return stretches;
+std::vector<Stretch> find_stretches(const std::uint8_t* symbols, std::size_t size) {
+  return Joiner(symbols, size).run();
+}
+
+void take_scales(std::uint8_t* symbols, std::vector<Stretch>& stretches, unsigned step, int level) {
   ScaleFinder finder(symbols, step, level);
   for (Stretch& stretch : stretches) finder.run(stretch);
-  return stretches;
 }
 
 }  // namespace mmh::codecs::scaled

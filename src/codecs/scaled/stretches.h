@@ -51,8 +51,11 @@ class Mover {
   std::vector<std::uint8_t> by_;  // of each column, several times over; empty: no columns
 };
 
-/// Cuts `symbols` into stretches and takes their scales away, in place. `step`: symbols that a doubling makes; 0: no
-/// scales. `level`: 1..9, how far to look for periods. Requires: size > 0.
-std::vector<Stretch> find_stretches(std::uint8_t* symbols, std::size_t size, unsigned step, int level);
+/// Cuts `symbols` into stretches, without scales. Requires: size > 0.
+std::vector<Stretch> find_stretches(const std::uint8_t* symbols, std::size_t size);
+
+/// Takes the scales of stretches away, in place, where that pays. `step`: symbols that a doubling makes. `level`: 1..9,
+/// how far to look for periods.
+void take_scales(std::uint8_t* symbols, std::vector<Stretch>& stretches, unsigned step, int level);
 
 }  // namespace mmh::codecs::scaled
