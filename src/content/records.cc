@@ -148,7 +148,7 @@ class Search {
   }
 
  private:
-  static constexpr std::size_t kColumnSample = std::size_t{64} << 10;
+  static constexpr std::size_t kColumnSample = std::size_t{512} << 10;
   static constexpr std::size_t kNodeSize = 6;  // bytes in a frame, about
   static constexpr std::size_t kLeast = 256;
 

@@ -111,6 +111,17 @@ Buffer columns(std::size_t count) {
   return out;
 }
 
+// A column of integers that rise, and one of a few thousand prices.
+Buffer prices(std::size_t count) {
+  Random random(8);
+  std::vector<float> known(4000);
+  for (float& price : known) price = static_cast<float>(random.below(6000)) / 100;
+  Buffer out;
+  for (std::size_t i = 0; i < count; ++i) put(out, static_cast<std::uint32_t>(1000 + i));
+  for (std::size_t i = 0; i < count; ++i) put(out, known[random.below(known.size())]);
+  return out;
+}
+
 std::string fields_of(const codec::RecordSchema& schema) {
   std::string all;
   for (const Field& field : schema.fields) {
@@ -213,7 +224,8 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RecordsPlan,
                                          Kind{"rows", rows, 12'000, ContentClass::binary},
                                          Kind{"tagged", tagged, 20'000, ContentClass::records},
                                          Kind{"table", table, 12'000, ContentClass::log},
-                                         Kind{"columns", columns, 100'000, ContentClass::binary}),
+                                         Kind{"columns", columns, 100'000, ContentClass::binary},
+                                         Kind{"prices", prices, 100'000, ContentClass::binary}),
                          [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST(RecordsPlan, ALongBlockShrinksAsAShortOneDoes) {

@@ -137,7 +137,7 @@ class Tokens final : public codec::Codec {
       if (dictionary.tokens().size() != before) unique_size += size;
       rest = rest.subspan(size);
       // Past the first of them, a dictionary that grows as the data do is none.
-      constexpr std::size_t kFirst = 4096;
+      constexpr std::size_t kFirst = std::size_t{32} << 10;
       const std::size_t done = raw.size() - rest.size();
       pays = before < kTokensMax && (done < kFirst || unique_size <= done / 4 * 3);
     }
