@@ -12,14 +12,26 @@
 
 namespace mmh::codecs {
 
-#define MMH_JXL_FUNCTIONS(X)                                                                                  \
-  X(JxlDecoderCloseInput)                                                                                     \
-  X(JxlDecoderCreate)                                                                                         \
-  X(JxlDecoderDestroy) X(JxlDecoderGetBasicInfo) X(JxlDecoderProcessInput) X(JxlDecoderReleaseJPEGBuffer)     \
-      X(JxlDecoderSetInput) X(JxlDecoderSetJPEGBuffer) X(JxlDecoderSubscribeEvents) X(JxlEncoderAddJPEGFrame) \
-          X(JxlEncoderCloseInput) X(JxlEncoderCreate) X(JxlEncoderDestroy) X(JxlEncoderFrameSettingsCreate)   \
-              X(JxlEncoderFrameSettingsSetOption) X(JxlEncoderProcessOutput) X(JxlEncoderStoreJPEGMetadata)   \
-                  X(JxlEncoderUseContainer) X(JxlEncoderVersion)
+#define MMH_JXL_FUNCTIONS(X)          \
+  X(JxlDecoderCloseInput)             \
+  X(JxlDecoderCreate)                 \
+  X(JxlDecoderDestroy)                \
+  X(JxlDecoderGetBasicInfo)           \
+  X(JxlDecoderProcessInput)           \
+  X(JxlDecoderReleaseJPEGBuffer)      \
+  X(JxlDecoderSetInput)               \
+  X(JxlDecoderSetJPEGBuffer)          \
+  X(JxlDecoderSubscribeEvents)        \
+  X(JxlEncoderAddJPEGFrame)           \
+  X(JxlEncoderCloseInput)             \
+  X(JxlEncoderCreate)                 \
+  X(JxlEncoderDestroy)                \
+  X(JxlEncoderFrameSettingsCreate)    \
+  X(JxlEncoderFrameSettingsSetOption) \
+  X(JxlEncoderProcessOutput)          \
+  X(JxlEncoderStoreJPEGMetadata)      \
+  X(JxlEncoderUseContainer)           \
+  X(JxlEncoderVersion)
 
 /// The version whose headers this program was compiled with, as JxlEncoderVersion() has it.
 inline constexpr std::uint32_t kJxlVersion =
