@@ -40,7 +40,7 @@ inline constexpr std::uint32_t kJxlVersion =
 /// The functions of libjxl, by their own names.
 struct LibJxl {
 #define MMH_JXL_MEMBER(name) decltype(&::name) name = nullptr;
-  MMH_JXL_FUNCTIONS(MMH_JXL_MEMBER)
+  MMH_JXL_FUNCTIONS(MMH_JXL_MEMBER)  // NOLINT(readability-identifier-naming): libjxl's own names
 #undef MMH_JXL_MEMBER
 };
 
