@@ -1,5 +1,7 @@
 #include "mmh/base/simd.h"
 
+#include <atomic>
+
 #if HWY_ARCH_ARM_A64
 #include <sys/auxv.h>
 #endif
@@ -38,11 +40,15 @@ std::int64_t find_targets() {
   return targets;
 }
 
+std::atomic<std::int64_t> limit = -1;
+
 }  // namespace
 
 std::int64_t supported_targets() {
   static const std::int64_t targets = find_targets();
-  return targets;
+  return targets & limit.load(std::memory_order_relaxed);
 }
+
+void limit_targets_for_test(std::int64_t targets) { limit.store(targets, std::memory_order_relaxed); }
 
 }  // namespace mmh

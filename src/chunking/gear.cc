@@ -108,8 +108,7 @@ namespace mmh::chunking {
 MMH_KERNELS(kFindHashBelow, find_hash_below);
 
 std::size_t find_hash_below(const std::uint8_t* data, std::size_t begin, std::size_t end, std::uint32_t limit) {
-  static const auto best = kFindHashBelow.best();
-  return best(data, begin, end, limit);
+  return kFindHashBelow.best()(data, begin, end, limit);
 }
 
 // Two bytes a step: the new hash needs one shift and one addition to the old one (the rest is ready early), half the

@@ -104,8 +104,7 @@ namespace mmh::chunking {
 MMH_KERNELS(kSampleStretch, sample_stretch);
 
 std::size_t sample_stretch(const std::uint8_t* data, std::size_t count, std::uint32_t limit, Features& features) {
-  static const auto best = kSampleStretch.best();
-  return best(data, count, limit, features);
+  return kSampleStretch.best()(data, count, limit, features);
 }
 
 std::size_t sample_stretch_portable(const std::uint8_t* data, std::size_t count, std::uint32_t limit,

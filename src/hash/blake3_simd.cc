@@ -485,9 +485,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace mmh::hash::detail {
 MMH_KERNELS(kTargets, get_kernels);
-const Kernels* best_kernels() {
-  static const Kernels* const best = kTargets.best()();
-  return best;
-}
+const Kernels* best_kernels() { return kTargets.best()(); }
 }  // namespace mmh::hash::detail
 #endif

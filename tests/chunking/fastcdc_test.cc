@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <set>
 
-#include "every_cpu.h"
 #include "gear.h"
 #include "support/support.h"
+#include "support/targets.h"
 
 namespace mmh::chunking {
 namespace {
@@ -78,7 +78,8 @@ TEST(Gear, TableIsFixed) {
 }
 
 TEST(Gear, EveryCpuFindsTheSame) {
-  on_every_cpu([] {
+  test::for_every_target([](const char* target) {
+    SCOPED_TRACE(target);
     test::Random random(11);
     for (int round = 0; round < 300; ++round) {
       const Buffer data = test::random_bytes(kGearWindow + random.below(20'000), random.next());

@@ -1,8 +1,8 @@
 #include "mmh/chunking/sketch.h"
 
-#include "every_cpu.h"
 #include "sketch_kernel.h"
 #include "support/support.h"
+#include "support/targets.h"
 
 namespace mmh::chunking {
 namespace {
@@ -22,7 +22,8 @@ TEST(Sketch, IsFixed) {
 }
 
 TEST(Sketch, EveryCpuSamplesTheSame) {
-  on_every_cpu([] {
+  test::for_every_target([](const char* target) {
+    SCOPED_TRACE(target);
     test::Random random(7);
     for (int round = 0; round < 200; ++round) {
       Buffer data = test::random_bytes(kSampleBytes + random.below(kStretch), random.next());

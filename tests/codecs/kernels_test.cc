@@ -1,7 +1,5 @@
 // Every instruction set gives the same bytes as the portable kernels.
 
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <bit>
 #include <set>
@@ -12,22 +10,12 @@
 #include "planes/planes_kernels.h"
 #include "rans/rans_kernels.h"
 #include "support/support.h"
+#include "support/targets.h"
 
 namespace mmh::test {
 namespace {
 
 using codec::CodecId;
-
-/// Runs `check` under every instruction set that this processor has, with its name.
-void for_every_target(const auto& check) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    check(hwy::TargetName(target));
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 /// Bytes like exponents: few values, very unequally frequent, now and then any other.
 Buffer skewed(std::size_t size, std::uint64_t seed) {

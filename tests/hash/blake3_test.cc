@@ -1,7 +1,5 @@
 #include "mmh/hash/blake3.h"
 
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <ostream>
 #include <set>
@@ -10,6 +8,7 @@
 #include "hash/blake3_vectors.h"
 #include "support/process.h"
 #include "support/support.h"
+#include "support/targets.h"
 
 namespace mmh::hash {
 
@@ -60,14 +59,10 @@ Buffer extended(const Blake3& state, std::size_t size, std::uint64_t offset = 0)
 /// Every set of kernels that this processor can run, and the portable twin.
 std::vector<const Kernels*> all_kernels() {
   std::vector<const Kernels*> all = {&kPortable};
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  mmh::test::for_every_target([&](const char*) {
     const Kernels* const best = detail::best_kernels();
     if (std::ranges::find(all, best) == all.end()) all.push_back(best);
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  });
   return all;
 }
 

@@ -32,9 +32,6 @@ namespace portable {
 const Kernels kPortable = {"portable", portable::split, portable::join};
 
 MMH_KERNELS(kTargets, get_kernels);
-const Kernels* best_kernels() {
-  static const Kernels* const best = kTargets.best()();
-  return best;
-}
+const Kernels* best_kernels() { return kTargets.best()(); }
 }  // namespace mmh::codecs::planes
 #endif

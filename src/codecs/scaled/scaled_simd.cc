@@ -31,9 +31,6 @@ const Kernels kPortable = {"portable",           portable::move,  portable::move
                            portable::add_pieces, portable::range, portable::correlate};
 
 MMH_KERNELS(kTargets, get_kernels);
-const Kernels* best_kernels() {
-  static const Kernels* const best = kTargets.best()();
-  return best;
-}
+const Kernels* best_kernels() { return kTargets.best()(); }
 }  // namespace mmh::codecs::scaled
 #endif

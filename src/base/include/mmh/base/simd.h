@@ -15,6 +15,9 @@ namespace mmh {
 /// system support.
 std::int64_t supported_targets();
 
+/// Leaves only `targets` of them, so that tests reach every kernel; -1: all again.
+void limit_targets_for_test(std::int64_t targets);
+
 /// One function, compiled for several targets: what MMH_KERNELS lists, in the order of the targets' bits, and last what
 /// runs everywhere.
 template <class Function>
