@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <vector>
 
 namespace mmh {
 namespace {
@@ -74,6 +75,12 @@ class Regions {
 
  private:
   static constexpr std::size_t kAllMax = 64 * kMiB;
+
+  // Room for all that there can be, because giving back must not fail.
+  Regions() {
+    used_.reserve(kAllMax / kMiB);
+    free_.reserve(kAllMax / kMiB);
+  }
 
   static std::byte* map(std::size_t size) {
     const std::size_t mapped = size + kPage;

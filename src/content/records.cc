@@ -265,6 +265,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
   struct Candidate {
     std::size_t width = 0;  // of records; 0: the layout says
     RecordLayout layout;
+    std::size_t unit() const { return std::max<std::size_t>(width, 1); }
   };
   std::vector<Candidate> candidates;
   if (is_lines(content)) {
@@ -276,7 +277,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     for (RecordLayout& layout : layouts_of_tagged(sample)) candidates.push_back({0, std::move(layout)});
   }
   const auto sample_of = [&](const Candidate& candidate, bool quick) {
-    return stretch(raw, quick ? kSampleSize / 4 : kSampleSize, std::max<std::size_t>(candidate.width, 1));
+    return stretch(raw, quick ? kSampleSize / 4 : kSampleSize, candidate.unit());
   };
   const auto try_out = [&](const Candidate& candidate, bool quick, int depth) {
     const Search search(registry, effort, raw.size(), quick);
@@ -301,7 +302,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     best = std::move(choice);
     candidate = std::move(other);
   }
-  const std::size_t unit = candidate ? std::max<std::size_t>(candidate->width, 1) : 1;
+  const std::size_t unit = candidate ? candidate->unit() : 1;
   if (candidate) {
     // What does not win in passing hardly does by looking closer, nor what does well nowhere else.
     const ByteView sample = sample_of(*candidate, true);

@@ -228,6 +228,16 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RecordsPlan,
                                          Kind{"prices", prices, 100'000, ContentClass::binary}),
                          [](const auto& kind) { return std::string(kind.param.name); });
 
+TEST(RecordsPlan, ThousandsOfNumbersThatComeAgainAreADictionary) {
+  constexpr std::size_t kCount = 100'000;
+  constexpr std::size_t kKnown = 4000;
+  constexpr std::size_t kBits = 12;  // that tell which
+  const Buffer raw = prices(kCount);
+  const codec::Plan plan = default_planner(registry()).plan(raw, ContentClass::binary, 5);
+  const std::size_t least = kCount * kBits / 8 + kKnown * sizeof(float);
+  EXPECT_LT(codec::encode_frame(registry(), plan, raw)->size(), least + least / 50);
+}
+
 TEST(RecordsPlan, ALongBlockShrinksAsAShortOneDoes) {
   const auto size_of = [](ByteView raw) {
     return codec::encode_frame(registry(), default_planner(registry()).plan(raw, ContentClass::binary, 3), raw)->size();
