@@ -125,9 +125,17 @@ std::size_t sample_stretch_portable(const std::uint8_t* data, std::size_t count,
   return sampled;
 }
 
+bool have_common_feature(const Sketch& a, const Sketch& b) {
+  for (std::size_t f = 0; f < kFeatureCount; ++f) {
+    if (a.features[f] == b.features[f]) return true;
+  }
+  return false;
+}
+
 Sketch similarity_sketch(ByteView data) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.data());
-  Features features{};
+  Sketch sketch;
+  Features& features = sketch.features;
   if (data.size() < kSampleBytes) {
     std::uint8_t padded[kSampleBytes] = {};
     std::copy_n(bytes, data.size(), padded);
@@ -145,14 +153,14 @@ Sketch similarity_sketch(ByteView data) {
     if (sampled == 0) features.fill(sample_value(bytes));
   }
 
-  Sketch sketch{};
-  for (std::size_t s = 0; s < sketch.size(); ++s) {
+  constexpr std::size_t kEach = kFeatureCount / std::tuple_size_v<decltype(sketch.super_features)>;
+  for (std::size_t s = 0; s < sketch.super_features.size(); ++s) {
     std::uint64_t mixed = s + 1;
-    for (std::size_t f = 0; f < kFeatureCount / sketch.size(); ++f) {
-      mixed = (mixed ^ features[s * (kFeatureCount / sketch.size()) + f]) * 0x9E3779B97F4A7C15;
+    for (std::size_t f = 0; f < kEach; ++f) {
+      mixed = (mixed ^ features[s * kEach + f]) * 0x9E3779B97F4A7C15;
       mixed ^= mixed >> 32;
     }
-    sketch[s] = static_cast<std::uint32_t>(mixed);
+    sketch.super_features[s] = static_cast<std::uint32_t>(mixed);
   }
   return sketch;
 }

@@ -228,8 +228,7 @@ class DefaultPlanner final : public Planner {
     const ContentClass content = type.content;
     // A file is read by decoding its block from the start: what hardly shrinks is read and matched in small blocks.
     if (content == compressed || content == tensor) return 3 * kMiB;
-    if (level >= 8) return 32 * kMiB;
-    return (content == binary ? 8 : 16) * kMiB;
+    return (level >= 8 ? 32 : 16) * kMiB;
   }
 
  private:

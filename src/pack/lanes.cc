@@ -16,8 +16,14 @@ constexpr std::size_t kRemainderMax = std::size_t{128} << 10;
 constexpr std::size_t kBlockChunksMax = 6144;
 constexpr std::size_t kTypedRemainderMax = std::size_t{16} << 10;
 
+// Files of a lane that are remembered to find likeness by; then it begins anew.
+constexpr std::size_t kRememberedMax = std::size_t{1} << 16;
+constexpr std::size_t kVersionsMax = 8;  // of one name, that have nothing in common
+
+std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 std::uint32_t extension_key(std::string_view path) {
-  const auto name = path.substr(path.rfind('/') + 1);
+  const auto name = name_of(path);
   const auto dot = name.rfind('.');
   if (dot == std::string_view::npos || dot == 0 || name.size() - dot > 10) return 0;
   // FNV-1a: any fixed order of extensions serves, as long as equal ones meet.
@@ -28,30 +34,47 @@ std::uint32_t extension_key(std::string_view path) {
 
 // Behind the chunks of the file that one of them begins, and their bytes.
 std::pair<std::size_t, std::size_t> file_from(std::span<const WaitingChunk> chunks, std::size_t at) {
-  const LikenessKey& key = chunks[at].key;
+  const std::uint64_t file = chunks[at].key.file;
   std::size_t size = 0;
-  for (; at < chunks.size() && chunks[at].key.extension == key.extension && chunks[at].key.group == key.group; ++at) {
-    size += chunks[at].data.size();
-  }
+  for (; at < chunks.size() && chunks[at].key.file == file; ++at) size += chunks[at].data.size();
   return {at, size};
 }
 
 }  // namespace
 
-LikenessKey Lanes::key_for(const content::ContentType& type, std::string_view path, const chunking::Sketch* sketch) {
-  LikenessKey key{extension_key(path), ++groups_, 0};
-  if (sketch == nullptr) return key;
-  Lane& lane = lanes_[{BaseUse::none, type}];
-  for (std::size_t i = 0; i < sketch->size(); ++i) {
-    const auto found = lane.group_of_feature.find(std::uint64_t{i} << 32 | (*sketch)[i]);
-    if (found != lane.group_of_feature.end()) {
-      key.group = found->second;
+std::uint64_t Lanes::Lane::group_of_namesake(std::string_view name, const chunking::Sketch* sketch, std::uint64_t own) {
+  if (versions_of_name.size() >= kRememberedMax) versions_of_name.clear();
+  auto& versions = versions_of_name[std::string(name)];
+  const auto is_like = [&](const Version& version) {
+    return sketch == nullptr || !version.sketch || chunking::have_common_feature(*sketch, *version.sketch);
+  };
+  const auto found = std::ranges::find_if(versions, is_like);
+  if (found != versions.end()) return found->group;
+  if (versions.size() < kVersionsMax) {
+    versions.push_back({own, sketch == nullptr ? std::nullopt : std::optional(*sketch)});
+  }
+  return own;
+}
+
+std::uint64_t Lanes::Lane::group_of_lookalike(const chunking::Sketch& sketch, std::uint64_t own) {
+  const auto& features = sketch.super_features;
+  if (group_of_feature.size() >= kRememberedMax * features.size()) group_of_feature.clear();
+  const auto key = [&](std::size_t i) { return std::uint64_t{i} << 32 | features[i]; };
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    if (const auto found = group_of_feature.find(key(i)); found != group_of_feature.end()) {
+      own = found->second;
       break;
     }
   }
-  for (std::size_t i = 0; i < sketch->size(); ++i) {
-    lane.group_of_feature.try_emplace(std::uint64_t{i} << 32 | (*sketch)[i], key.group);
-  }
+  for (std::size_t i = 0; i < features.size(); ++i) group_of_feature.try_emplace(key(i), own);
+  return own;
+}
+
+LikenessKey Lanes::key_for(const content::ContentType& type, std::string_view path, const chunking::Sketch* sketch) {
+  Lane& lane = lanes_[{BaseUse::none, type}];
+  LikenessKey key{extension_key(path), 0, ++files_, 0};
+  key.group = lane.group_of_namesake(name_of(path), sketch, key.file);
+  if (sketch != nullptr) key.group = lane.group_of_lookalike(*sketch, key.group);
   return key;
 }
 
@@ -111,7 +134,10 @@ std::vector<BlockContent> Lanes::cut(const LaneKey& key, Lane& lane, std::size_t
     lane.bytes -= taken.size;
     for (const WaitingChunk& chunk : taken.chunks) release(chunk);
   }
-  if (lane.chunks.empty()) lane.group_of_feature.clear();
+  if (lane.chunks.empty()) {
+    lane.group_of_feature.clear();
+    lane.versions_of_name.clear();
+  }
   return blocks;
 }
 

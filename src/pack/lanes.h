@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -25,10 +27,11 @@ struct ReadBuffer {
   std::uint64_t waiting_chunks = 0;  ///< In lanes; the buffer counts against the window until this is 0.
 };
 
-/// Orders chunks within a lane: by file name extension, then beside what looks alike, then as they came.
+/// Orders chunks within a lane: by file name extension, then beside what is alike, then as they came.
 struct LikenessKey {
   std::uint32_t extension = 0;
-  std::uint64_t group = 0;
+  std::uint64_t group = 0;  ///< The first file of those that are alike.
+  std::uint64_t file = 0;
   std::uint64_t sequence = 0;
   auto operator<=>(const LikenessKey&) const = default;
 };
@@ -81,10 +84,20 @@ class Lanes {
   std::vector<BlockContent> take_all(const BlockSizeOf& block_size_of);
 
  private:
+  struct Version {
+    std::uint64_t group = 0;
+    std::optional<chunking::Sketch> sketch;
+  };
   struct Lane {
     std::vector<WaitingChunk> chunks;
     std::uint64_t bytes = 0;
     std::unordered_map<std::uint64_t, std::uint64_t> group_of_feature;
+    std::unordered_map<std::string, std::vector<Version>> versions_of_name;
+
+    /// The group of a file of the same name that has something in common with this one; `own` where there is none.
+    std::uint64_t group_of_namesake(std::string_view name, const chunking::Sketch* sketch, std::uint64_t own);
+    /// The same of files that look like it, whatever their names.
+    std::uint64_t group_of_lookalike(const chunking::Sketch& sketch, std::uint64_t own);
   };
   using LaneKey = std::pair<BaseUse, content::ContentType>;
   std::vector<BlockContent> cut(const LaneKey& key, Lane& lane, std::size_t block_size, bool all);
@@ -96,7 +109,7 @@ class Lanes {
   std::uint64_t held_bytes_ = 0;
   std::uint64_t waiting_ = 0;
   std::uint64_t sequence_ = 0;
-  std::uint64_t groups_ = 0;
+  std::uint64_t files_ = 0;
 };
 
 }  // namespace mmh::pack

@@ -1,6 +1,9 @@
 // Which chunks share a block.
 #include "lanes.h"
 
+#include <map>
+#include <string>
+
 #include "support/support.h"
 
 namespace mmh::test {
@@ -59,6 +62,81 @@ TEST_F(WholeFiles, ShareNoBlockWithSmallRemaindersOfOtherTypes) {
   type_ = ContentClass::text;
   add_file("b.txt", 1);
   EXPECT_THAT(block_sizes(), testing::ElementsAre(2, 1));
+}
+
+TEST_F(WholeFiles, OfOneNameAreNotOneFile) {
+  add_file("a/x.jpg", 3);
+  add_file("b/x.jpg", 3);
+  EXPECT_THAT(block_sizes(), testing::ElementsAre(3, 3));
+}
+
+// In which order files come out, one chunk each.
+class Order : public testing::Test {
+ protected:
+  void add_file(std::string_view path, const Buffer& content) {
+    auto buffer = std::make_shared<pack::ReadBuffer>();
+    buffer->bytes = content;
+    const chunking::Sketch sketch = chunking::similarity_sketch(content);
+    const pack::LikenessKey key = lanes_.key_for(ContentClass::text, path, with_sketch_ ? &sketch : nullptr);
+    const ByteView data = buffer->bytes;
+    names_[data.data()] = path;
+    lanes_.add(ContentClass::text, {key, std::make_shared<pack::ChunkPlace>(), std::move(buffer), data, {}});
+  }
+  std::vector<std::string> order() {
+    std::vector<std::string> names;
+    taken_ = lanes_.take_all([](const ContentType&) { return std::size_t{1} << 30; });
+    for (const BlockContent& block : taken_) {
+      for (const pack::WaitingChunk& chunk : block.chunks) names.push_back(names_[chunk.data.data()]);
+    }
+    return names;
+  }
+
+  bool with_sketch_ = true;
+  Lanes lanes_{10 * kChunk};
+  std::map<const std::byte*, std::string> names_;
+  std::vector<BlockContent> taken_;
+};
+
+// Translations: half of each says what is translated, as its namesakes do.
+Buffer translation(std::uint64_t program, std::uint64_t language) {
+  Buffer out = random_bytes(20'000, program);
+  const Buffer own = random_bytes(20'000, 100 * program + language);
+  out.insert(out.end(), own.begin(), own.end());
+  return out;
+}
+
+TEST_F(Order, BringsNamesakesWithSomethingInCommonTogether) {
+  for (const std::uint64_t language : {1u, 2u, 3u}) {
+    add_file("locale/" + std::to_string(language) + "/ls.mo", translation(1, language));
+    add_file("locale/" + std::to_string(language) + "/cat.mo", translation(2, language));
+  }
+  EXPECT_THAT(order(), testing::ElementsAre("locale/1/ls.mo", "locale/2/ls.mo", "locale/3/ls.mo", "locale/1/cat.mo",
+                                            "locale/2/cat.mo", "locale/3/cat.mo"));
+}
+
+TEST_F(Order, LeavesNamesakesThatHaveNothingInCommonWhereTheyAre) {
+  add_file("a/index.html", random_bytes(40'000, 1));
+  add_file("a/other.html", random_bytes(40'000, 2));
+  add_file("b/index.html", random_bytes(40'000, 3));
+  EXPECT_THAT(order(), testing::ElementsAre("a/index.html", "a/other.html", "b/index.html"));
+}
+
+TEST_F(Order, GoesByNameAloneWhereContentWasNotLookedAt) {
+  with_sketch_ = false;
+  add_file("a/index.html", random_bytes(100, 1));
+  add_file("a/other.html", random_bytes(100, 2));
+  add_file("b/index.html", random_bytes(100, 3));
+  EXPECT_THAT(order(), testing::ElementsAre("a/index.html", "b/index.html", "a/other.html"));
+}
+
+TEST_F(Order, BringsLookalikesTogetherWhateverTheirNames) {
+  const Buffer content = random_bytes(40'000, 1);
+  add_file("a.txt", content);
+  add_file("b.txt", random_bytes(40'000, 2));
+  Buffer edited = content;
+  edited[20'000] ^= std::byte{1};
+  add_file("c.txt", edited);
+  EXPECT_THAT(order(), testing::ElementsAre("a.txt", "c.txt", "b.txt"));
 }
 
 }  // namespace

@@ -9,8 +9,17 @@
 
 namespace mmh::chunking {
 
-/// Four super-features; two similar inputs usually share at least one.
-using Sketch = std::array<std::uint32_t, 4>;
+/// What a sampling of some bytes gives (min-wise hashing).
+struct Sketch {
+  /// Two inputs share each of them with a probability of the part that they have in common.
+  std::array<std::uint32_t, 12> features{};
+  /// Of three features each: two similar inputs usually share at least one, and others hardly ever.
+  std::array<std::uint32_t, 4> super_features{};
+  bool operator==(const Sketch&) const = default;
+};
+
+/// Whether a part of one, however small, seems to stand in the other too.
+bool have_common_feature(const Sketch& a, const Sketch& b);
 
 /// The sketch of `data`; samples, so that it costs little beside reading. Deterministic.
 Sketch similarity_sketch(ByteView data);
