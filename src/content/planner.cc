@@ -535,6 +535,7 @@ class DefaultPlanner final : public Planner {
     // The top of the mantissa of fp16 shares its byte.
     const unsigned scale_step = guess->type == ElementType::fp16 ? 8 : 1;
     plan.children.back() = weights_plan(effort.zstd < kScalesZstd ? 0 : scale_step);
+    if (effort.zstd < kScalesZstd) plan.children.back().options.level = kLevelMin;
     auto dense = plan_planes(raw, sample, plan, effort, weighed);
     if (guess->phase != 0) return dense;
     auto sparse = plan_sparse(raw, sample, plan, effort, weighed);

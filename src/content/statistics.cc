@@ -138,14 +138,15 @@ std::uint32_t entropy(ByteView data) {
 
 bool has_far_matches(ByteView data) {
   constexpr std::size_t kWord = 8;
+  constexpr std::size_t kStep = 16;  // rows are multiples of it, mostly, or every other repetition is
   constexpr unsigned kSampledLog = 6;
   constexpr std::size_t kLeast = 64;  // sampled words
-  const std::size_t expected = data.size() / kWord >> kSampledLog;
+  const std::size_t expected = data.size() / kStep >> kSampledLog;
   if (expected < kLeast) return false;
   std::vector<std::uint32_t> seen(std::bit_ceil(2 * expected));
   std::size_t sampled = 0;
   std::size_t repeated = 0;
-  for (std::size_t i = 0; i + kWord <= data.size(); i += kWord) {
+  for (std::size_t i = 0; i + kWord <= data.size(); i += kStep) {
     const auto word = load_le<std::uint64_t>(data.subspan(i, kWord));
     const std::uint64_t hash = word * 0x9E3779B97F4A7C15;
     if (hash >> (64 - kSampledLog) != 0 || word == 0) continue;

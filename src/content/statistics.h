@@ -32,9 +32,9 @@ std::uint32_t skew_of(const Histogram& counts);
 /// records; else 0. A few KiB are enough.
 std::size_t record_period(ByteView data);
 
-/// Whether one in sixteen of the words of 64 bits (but zeros) that stand at multiples of eight bytes has stood at
-/// another such place before, however far: rows of a matrix that come again. Looks at one in 64 of all words, told by
-/// their value.
+/// Whether one in sixteen of the words of 64 bits (but zeros) that stand at multiples of 16 bytes has stood at another
+/// such place before, however far: rows of a matrix that come again. Looks at one in 64 of those words, told by their
+/// value.
 bool has_far_matches(ByteView data);
 
 /// Up to `pieces` pieces of `piece_size` bytes spread evenly over `data`, first and last included, laid end to end by

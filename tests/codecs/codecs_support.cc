@@ -107,6 +107,7 @@ std::vector<Variant> make_variants() {
   all.push_back({"rans_section_12", CodecId::rans, {.window_log = 12}});
   all.push_back({"rans_section_18", CodecId::rans, {.window_log = 18}});
   all.push_back({"scaled", CodecId::scaled, {.scale_step = 1}});
+  all.push_back({"scaled_coarse", CodecId::scaled, {.level = 1}});
   all.push_back({"scaled_8_small", CodecId::scaled, {.level = 9, .scale_step = 8}});
   all.push_back({"scaled_without_scales", CodecId::scaled, {}});
   all.push_back({"fields_q8_0", CodecId::fields, {.fields = {2, 32}}});

@@ -44,7 +44,7 @@ class Encoder {
 
   std::vector<Buffer> run() {
     if (!symbols_.empty()) {
-      stretches_ = scaled::find_stretches(u8(symbols_), symbols_.size());
+      stretches_ = scaled::find_stretches(u8(symbols_), symbols_.size(), level_);
       if (step_ != 0) {
         moved_ = copy_of(symbols_);
         scaled::take_scales(u8(Bytes(moved_)), stretches_, step_, level_);

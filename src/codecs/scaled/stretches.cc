@@ -17,6 +17,9 @@ constexpr std::uint64_t kBit = 1U << 16;
 constexpr std::uint64_t kTableCost = 24 * kBit;
 constexpr std::uint64_t kSymbolCost = 9 * kBit;
 
+// Up to this level, stretches begin at every fourth place that they might.
+constexpr int kCoarseLevelMax = 2;
+
 std::uint64_t cost_of(std::span<const std::uint32_t> counts) {
   std::uint64_t cost = rans::entropy_cost(counts) + kTableCost;
   for (const std::uint32_t count : counts) cost += count != 0 ? kSymbolCost : 0;
@@ -35,18 +38,19 @@ struct Run {
 // Neighbours are joined while that saves a table's worth, over and over, so that long runs grow of short ones.
 class Joiner {
  public:
-  Joiner(const std::uint8_t* symbols, std::size_t size) {
+  // `unit`: symbols of the runs at first.
+  Joiner(const std::uint8_t* symbols, std::size_t size, std::size_t unit) {
     std::uint8_t low = 0;
     std::uint8_t high = 0;
     best_kernels()->range(symbols, size, low, high);
     low_ = low;
     kinds_ = static_cast<std::size_t>(high - low) + 1;
-    const std::size_t units = (size + kUnit - 1) / kUnit;
+    const std::size_t units = (size + unit - 1) / unit;
     counts_.resize(units * kinds_);
     joined_.resize(kinds_);
     for (std::size_t i = 0; i < units; ++i) {
-      const std::size_t begin = i * kUnit;
-      const std::size_t run_size = std::min(kUnit, size - begin);
+      const std::size_t begin = i * unit;
+      const std::size_t run_size = std::min(unit, size - begin);
       std::uint32_t* const counts = counts_.data() + i * kinds_;
       count_unit(symbols + begin, run_size, counts);
       runs_.push_back({begin, run_size, counts, cost_of({counts, kinds_})});
@@ -73,7 +77,7 @@ class Joiner {
  private:
   // Four tables take turns, because runs of one symbol would wait for their own stores.
   void count_unit(const std::uint8_t* symbols, std::size_t size, std::uint32_t* counts) const {
-    static_assert(kUnit < 65536);
+    static_assert(4 * kUnit < 65536);
     std::array<std::array<std::uint16_t, kSymbols>, 4> tables{};
     std::size_t i = 0;
     for (; i + 8 <= size; i += 8) {
@@ -426,8 +430,8 @@ void Mover::move(std::uint8_t* symbols, std::size_t place, std::size_t count) co
   }
 }
 
-std::vector<Stretch> find_stretches(const std::uint8_t* symbols, std::size_t size) {
-  return Joiner(symbols, size).run();
+std::vector<Stretch> find_stretches(const std::uint8_t* symbols, std::size_t size, int level) {
+  return Joiner(symbols, size, level <= kCoarseLevelMax ? 4 * kUnit : kUnit).run();
 }
 
 void take_scales(std::uint8_t* symbols, std::vector<Stretch>& stretches, unsigned step, int level) {

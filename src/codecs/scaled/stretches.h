@@ -51,8 +51,8 @@ class Mover {
   std::vector<std::uint8_t> by_;  // of each column, several times over; empty: no columns
 };
 
-/// Cuts `symbols` into stretches, without scales. Requires: size > 0.
-std::vector<Stretch> find_stretches(const std::uint8_t* symbols, std::size_t size);
+/// Cuts `symbols` into stretches, without scales. `level`: 1..9, how finely. Requires: size > 0.
+std::vector<Stretch> find_stretches(const std::uint8_t* symbols, std::size_t size, int level);
 
 /// Takes the scales of stretches away, in place, where that pays. `step`: symbols that a doubling makes. `level`: 1..9,
 /// how far to look for periods.
