@@ -1,6 +1,7 @@
 // Each codec of the table: what it decodes fills the output or is refused, and what it encodes comes back.
 //
-// Input: codec (1 byte; its place in the table, and in the top bit whether to decode), then
+// Input: codec (1 byte; its id, or a place in the table where no codec has that, and in the top bit whether to decode),
+// then
 //   to decode: raw size (2 bytes, little-endian), size of the parameters (1 byte), parameters, for each stream but the
 //   last its size (2 bytes, little-endian), streams;
 //   to encode: level, width, flags (1 byte each), raw bytes.
@@ -128,8 +129,10 @@ void round_trip(const codec::Codec& codec, ByteView in) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   ByteView in = std::as_bytes(std::span(data, size));
   const unsigned choice = take_byte(in);
+  const unsigned number = choice & 0x7f;
   const auto codecs = codecs::builtin_registry().all();
-  const codec::Codec& codec = *codecs[(choice & 0x7f) % codecs.size()];
+  const codec::Codec* const named = codecs::builtin_registry().find(static_cast<codec::CodecId>(number));
+  const codec::Codec& codec = named != nullptr ? *named : *codecs[number % codecs.size()];
   if ((choice & 0x80) != 0) {
     decode(codec, in);
   } else {

@@ -323,11 +323,11 @@ class DefaultPlanner final : public Planner {
     if (type.content == tensor) {
       if (auto plan = plan_floats(raw, type, sample, effort, weighed)) {
         // Numbers that look like floats and shrink like none may be records.
-        constexpr std::size_t kUsual = 2;
-        if (type.has_elements || size_of(*plan, sample.bytes) * kUsual > sample.bytes.size()) {
-          return or_far_matches(*std::move(plan), raw, effort, weighed);
+        if (!type.has_elements && !shrinks_little(*plan, sample)) {
+          return or_records(*std::move(plan), raw, type, effort, has_lzma, weighed);
         }
-        return or_records(*std::move(plan), raw, type, effort, has_lzma, weighed);
+        plan = or_far_matches(*std::move(plan), raw, effort, weighed);
+        return or_numbers(*std::move(plan), raw, type, sample, effort, has_lzma, weighed);
       }
       if (type.has_elements) {
         if (auto plan = plan_quants(raw, type.element, effort, weighed)) {
@@ -341,7 +341,9 @@ class DefaultPlanner final : public Planner {
       }
     }
     const Front front = choose_front(sample, type, effort, weighed);
-    return or_records(choose_back(sample, front, effort, has_lzma, weighed), raw, type, effort, has_lzma, weighed);
+    Plan plan = choose_back(sample, front, effort, has_lzma, weighed);
+    if (type.has_elements) plan = or_numbers(std::move(plan), raw, type, sample, effort, has_lzma, weighed);
+    return or_records(std::move(plan), raw, type, effort, has_lzma, weighed);
   }
 
   // `plan`, which knows nothing of rows that come again; or zstd for all of the block, or for each of its planes, where
@@ -365,6 +367,37 @@ class DefaultPlanner final : public Planner {
     return plan;
   }
 
+  // Whether `plan` leaves more than half, as it does of the noise of weights.
+  bool shrinks_little(const Plan& plan, const Sample& sample) const {
+    return 2 * size_of(plan, sample.bytes) > sample.bytes.size();
+  }
+
+  // `plan`, or one for numbers of a type, or of none that is known, where that does better.
+  Plan or_numbers(Plan plan, ByteView raw, const ContentType& type, const Sample& sample, const Effort& effort,
+                  bool has_lzma, const Weighed& weighed) const {
+    if (type.big_endian || effort.zstd < kRecordsZstd) return plan;
+    const bool may_be_noise = type.content == tensor && (!type.has_elements || known_floats(type));
+    const bool is_noise = may_be_noise && shrinks_little(plan, sample);
+    const RecordsEffort records = records_effort(effort, has_lzma, weighed);
+    for (const std::size_t width : {2U, 4U, 8U}) {
+      // Noise may still be of steps, and floats whose type was guessed be of another.
+      const bool is_its_own = !type.has_elements || element_size(type.element) == width;
+      if (is_noise ? !has_step(sample.bytes, width) : !is_its_own) continue;
+      if (auto better = plan_numbers(registry_, raw, width, plan, records)) plan = *std::move(better);
+    }
+    return plan;
+  }
+
+  // Whether floats are multiples of a step.
+  bool has_step(ByteView sample, std::size_t width) const {
+    const codec::Codec* const multiples = registry_.find(CodecId::multiples);
+    if (multiples == nullptr || width < 4) return false;
+    codec::EncodeOptions options;
+    options.width = static_cast<unsigned>(width);
+    const auto encoded = multiples->encode(sample, options);
+    return encoded && !encoded->streams[0].empty();
+  }
+
   // `plan`, or one for a pattern or for records where that does better.
   Plan or_records(Plan plan, ByteView raw, const ContentType& type, const Effort& effort, bool has_lzma,
                   const Weighed& weighed) const {
@@ -375,15 +408,21 @@ class DefaultPlanner final : public Planner {
       if (size < size_of(plan, raw)) return *std::move(pattern);
     }
     if (is_code(type.content) || effort.zstd < kRecordsZstd) return plan;
+    const RecordsEffort records = records_effort(effort, has_lzma, weighed);
+    if (auto better = plan_records(registry_, raw, type, plan, records)) return *std::move(better);
+    return plan;
+  }
+
+  // `effort` and `weighed` must outlive it.
+  static RecordsEffort records_effort(const Effort& effort, bool has_lzma, const Weighed& weighed) {
     RecordsEffort records{.backs = {}, .gain_min = effort.gain_min, .proof_size = kMiB};
     records.backs.emplace_back([](std::size_t size) { return zstd_plan(1, size); });
     if (effort.zstd > 1) {
       records.backs.emplace_back([level = effort.zstd](std::size_t size) { return zstd_plan(level, size); });
     }
-    if (has_lzma) records.backs.emplace_back([&](std::size_t size) { return lzma_plan(effort, 3, 0, size); });
-    records.weighed = [&](const Plan& made, std::size_t size, std::size_t of) { weighed.add(made, size, of); };
-    if (auto better = plan_records(registry_, raw, type, plan, records)) return *std::move(better);
-    return plan;
+    if (has_lzma) records.backs.emplace_back([&effort](std::size_t size) { return lzma_plan(effort, 3, 0, size); });
+    records.weighed = [&weighed](const Plan& made, std::size_t size, std::size_t of) { weighed.add(made, size, of); };
+    return records;
   }
 
   // What changes of a type's elements are taken for.

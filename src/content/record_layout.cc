@@ -105,6 +105,30 @@ std::uint64_t cost_of_integers(ByteView data, std::size_t width, std::size_t col
   return cost;
 }
 
+// Numbers of 4 or 8 bytes as multiples of a step; nothing where there is no step.
+std::optional<std::uint64_t> cost_of_multiples(const codec::Codec& multiples, ByteView data, std::size_t width,
+                                               std::size_t column, std::size_t size) {
+  Buffer numbers(data.size() / width * size);
+  for (std::size_t i = 0; i < data.size() / width; ++i) {
+    std::ranges::copy(data.subspan(i * width + column, size), numbers.begin() + static_cast<std::ptrdiff_t>(i * size));
+  }
+  std::optional<std::uint64_t> least;
+  for (const bool integers : {false, true}) {
+    codec::EncodeOptions options;
+    options.width = static_cast<unsigned>(size);
+    options.integers = integers;
+    const auto encoded = multiples.encode(numbers, options);
+    if (!encoded || encoded->streams[0].empty()) continue;
+    const ByteView multipliers = encoded->streams[0];
+    const std::uint64_t differences = size == 4 ? cost_of_integers<std::uint32_t>(multipliers, size, 0)
+                                                : cost_of_integers<std::uint64_t>(multipliers, size, 0);
+    const std::uint64_t cost = std::min(differences, cost_of_columns(multipliers, size)) +
+                               cost_of_column(encoded->streams[1], 1, 0, false) + 8 * encoded->streams[2].size();
+    least = std::min(cost, least.value_or(cost));
+  }
+  return least;
+}
+
 constexpr std::array<std::size_t, 13> kTokenWidths = {2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32};
 
 }  // namespace
@@ -164,7 +188,8 @@ std::vector<std::size_t> record_widths(ByteView data) {
   return widths;
 }
 
-std::optional<RecordLayout> layout_of_fixed(ByteView data, std::size_t width, std::size_t fields_max) {
+std::optional<RecordLayout> layout_of_fixed(ByteView data, std::size_t width, std::size_t fields_max,
+                                            const codec::Codec* multiples) {
   constexpr std::size_t kLooked = 48 * kKiB;
   constexpr std::size_t kWidthMax = 1024;
   constexpr std::size_t kFieldMax = 64;
@@ -181,10 +206,26 @@ std::optional<RecordLayout> layout_of_fixed(ByteView data, std::size_t width, st
   std::vector<std::vector<Candidate>> candidates(width);
   std::vector<std::uint64_t> hashes(count);
   Counter counter(count);
+  std::vector<std::uint64_t> costs(width);
   for (std::size_t c = 0; c < width; ++c) {
     const ByteView from = data.subspan(c, data.size() - width);  // one record less, so that none runs over
+    costs[c] = std::min(cost_of_column(from, width, 0, false), cost_of_column(from, width, 0, true));
+  }
+  // The low byte of a multiple of a step is all but noise, and its high byte is not.
+  const auto may_be_multiple = [&](std::size_t c, std::size_t size) {
+    constexpr std::size_t kRecordMax = 256;
+    constexpr std::uint64_t kBits = 5;  // of a byte
+    return multiples != nullptr && width <= kRecordMax && size <= width && costs[c] > kBits * count &&
+           costs[(c + size - 1) % width] < kBits * count;
+  };
+  for (std::size_t c = 0; c < width; ++c) {
+    const ByteView from = data.subspan(c, data.size() - width);
     std::vector<Candidate>& here = candidates[c];
-    here.push_back({1, std::min(cost_of_column(from, width, 0, false), cost_of_column(from, width, 0, true))});
+    here.push_back({1, costs[c]});
+    for (const std::size_t size : {4U, 8U}) {
+      if (!may_be_multiple(c, size)) continue;
+      if (const auto cost = cost_of_multiples(*multiples, from, width, 0, size)) here.push_back({size, *cost});
+    }
     if (width >= 2) here.push_back({2, cost_of_integers<std::uint16_t>(from, width, 0)});
     if (width >= 4) here.push_back({4, cost_of_integers<std::uint32_t>(from, width, 0)});
     if (width >= 8) here.push_back({8, cost_of_integers<std::uint64_t>(from, width, 0)});

@@ -12,8 +12,10 @@ namespace mmh::content {
 std::vector<std::size_t> record_widths(ByteView data);
 
 /// How records of one width are best cut into at most `fields_max` fields; nothing where one field is as good. The
-/// layout may let records begin up to 7 bytes late. Requires: data begins with a record.
-std::optional<codec::RecordLayout> layout_of_fixed(ByteView data, std::size_t width, std::size_t fields_max);
+/// layout may let records begin up to 7 bytes late. `multiples`: the codec of that name, which tells numbers that are
+/// multiples of a step; may be null. Requires: data begins with a record.
+std::optional<codec::RecordLayout> layout_of_fixed(ByteView data, std::size_t width, std::size_t fields_max,
+                                                   const codec::Codec* multiples);
 
 /// A stretch of numbers of one width.
 struct Column {

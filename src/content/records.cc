@@ -61,13 +61,20 @@ std::vector<ByteView> proof_of(ByteView raw, std::size_t size, std::size_t unit)
   return {raw.first(part), stretch(raw, part, unit), end_of(raw, part, unit)};
 }
 
+// Bytes of the frame that `plan` makes of `view`.
+std::size_t size_of(const codec::Registry& registry, const Plan& plan, ByteView view) {
+  const auto frame = codec::encode_frame(registry, plan, view);
+  return frame ? frame->size() : view.size();
+}
+
 // Looks into records, and into the fields of records, as long as that pays.
 class Search {
  public:
   Search(const codec::Registry& registry, const RecordsEffort& effort, std::size_t raw_size, bool quick)
       : registry_(registry), effort_(effort), raw_size_(raw_size), quick_(quick) {}
 
-  // Records of one width, from the front of the view on.
+  // Records of one width, from the front of the view on. `depth`: how often they may be cut into fields; below 0 they
+  // are no multiples either.
   Choice fixed(ByteView view, std::size_t width, int depth) const {
     Choice best = back(view);
     if (view.size() < 4 * width) return best;
@@ -78,9 +85,12 @@ class Search {
     }
     if (width >= 2)
       take_if_smaller(best, tokens(view, {.kind = Field::Kind::fixed, .width = static_cast<std::uint32_t>(width)}));
+    if (depth >= 0 && (width == 4 || width == 8)) {
+      for (const bool integers : {false, true}) take_if_smaller(best, multiples(view, width, integers));
+    }
     if (depth > 0 && width > 1) {
       for (const std::size_t fields_max : {24U, 14U, 8U}) {
-        const auto layout = layout_of_fixed(view, width, fields_max);
+        const auto layout = layout_of_fixed(view, width, fields_max, registry_.find(CodecId::multiples));
         if (!layout) break;
         Choice split = this->split(view, *layout, depth - 1);
         if (nodes_of(split.plan) > kNodesEnough) continue;
@@ -156,10 +166,7 @@ class Search {
     if (other.size < best.size) best = std::move(other);
   }
 
-  std::size_t size_of(const Plan& plan, ByteView view) const {
-    const auto frame = codec::encode_frame(registry_, plan, view);
-    return frame ? frame->size() : view.size();
-  }
+  std::size_t size_of(const Plan& plan, ByteView view) const { return content::size_of(registry_, plan, view); }
 
   // The best of the general codecs, of an entropy coder, and of none.
   Choice back(ByteView view) const {
@@ -203,6 +210,22 @@ class Search {
     return std::move(best[0]);
   }
 
+  // Numbers as multiples of a step.
+  Choice multiples(ByteView view, std::size_t width, bool integers) const {
+    Plan plan{.codec = CodecId::multiples};
+    plan.options.width = static_cast<unsigned>(width);
+    plan.options.integers = integers;
+    const codec::Codec* const codec = registry_.find(CodecId::multiples);
+    const auto encoded = codec == nullptr ? fail(Errc::unsupported, "") : codec->encode(view, plan.options);
+    if (!encoded || encoded->streams[0].empty()) return {.plan = {}, .size = view.size()};
+    Choice multipliers = fixed(encoded->streams[0], width, -1);
+    Choice corrections = back(encoded->streams[1]);
+    const Choice exceptions = back(encoded->streams[2]);
+    // Of a block of which the step is not to be found, they are all of it.
+    plan.children = {std::move(multipliers.plan), std::move(corrections.plan), effort_.backs.back()(raw_size_)};
+    return {.plan = std::move(plan), .size = multipliers.size + corrections.size + exceptions.size + 3 * kNodeSize};
+  }
+
   Choice tokens(ByteView view, Field field) const {
     Plan plan{.codec = CodecId::tokens};
     plan.options.token = field;
@@ -239,6 +262,32 @@ constexpr std::size_t kSampleSize = std::size_t{192} << 10;
 constexpr int kDepthMax = 2;
 constexpr std::size_t kLeastBlock = std::size_t{4} << 10;
 
+bool has_all_codecs(const codec::Registry& registry) {
+  constexpr std::array kNeeded = {CodecId::records, CodecId::tokens, CodecId::rans, CodecId::delta, CodecId::transpose};
+  return std::ranges::all_of(kNeeded, [&](CodecId id) { return registry.find(id) != nullptr; });
+}
+
+std::size_t size_of(const codec::Registry& registry, const Plan& plan, const std::vector<ByteView>& parts) {
+  std::size_t size = 0;
+  for (const ByteView part : parts) size += size_of(registry, plan, part);
+  return size;
+}
+
+// `plan`, if it makes one in a hundred less of parts of the block than `rival`.
+std::optional<Plan> proven(const codec::Registry& registry, Plan plan, const Plan& rival,
+                           const std::vector<ByteView>& parts, const RecordsEffort& effort) {
+  if (plan.codec == CodecId::stored) return std::nullopt;
+  const std::size_t rival_size = size_of(registry, rival, parts);
+  const std::size_t size = size_of(registry, plan, parts);
+  if (effort.weighed != nullptr) {
+    std::size_t raw_size = 0;
+    for (const ByteView part : parts) raw_size += part.size();
+    effort.weighed(plan, size, raw_size);
+  }
+  if (size + rival_size / 100 >= rival_size) return std::nullopt;
+  return plan;
+}
+
 }  // namespace
 
 std::optional<Plan> plan_pattern(const codec::Registry& registry, ByteView raw, const BackOf& back) {
@@ -252,11 +301,16 @@ std::optional<Plan> plan_pattern(const codec::Registry& registry, ByteView raw, 
   return plan;
 }
 
+std::optional<Plan> plan_numbers(const codec::Registry& registry, ByteView raw, std::size_t width, const Plan& rival,
+                                 const RecordsEffort& effort) {
+  if (!has_all_codecs(registry) || raw.size() < kLeastBlock) return std::nullopt;
+  Choice best = Search(registry, effort, raw.size(), false).fixed(stretch(raw, kSampleSize, width), width, 0);
+  return proven(registry, std::move(best.plan), rival, proof_of(raw, effort.proof_size, width), effort);
+}
+
 std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, const ContentType& type,
                                  const Plan& rival, const RecordsEffort& effort) {
-  for (const CodecId id : {CodecId::records, CodecId::tokens, CodecId::rans, CodecId::delta, CodecId::transpose}) {
-    if (registry.find(id) == nullptr) return std::nullopt;
-  }
+  if (!has_all_codecs(registry)) return std::nullopt;
   const ContentClass content = type.content;
   if (raw.size() < kLeastBlock || type.has_elements || content == ContentClass::image ||
       content == ContentClass::audio) {
@@ -285,14 +339,6 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     return candidate.width != 0 ? search.fixed(sample, candidate.width, depth)
                                 : search.split(sample, candidate.layout, depth);
   };
-  const auto size_of = [&](const Plan& plan, const std::vector<ByteView>& parts) {
-    std::size_t size = 0;
-    for (const ByteView part : parts) {
-      const auto frame = codec::encode_frame(registry, plan, part);
-      size += frame ? frame->size() : part.size();
-    }
-    return size;
-  };
   // Looking at one in all ways takes as long as looking at all in passing.
   std::optional<Candidate> candidate;
   Choice best{.plan = {}, .size = ~std::size_t{0}};
@@ -307,12 +353,12 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     // What does not win in passing hardly does by looking closer, nor what does well nowhere else.
     const ByteView sample = sample_of(*candidate, true);
     const Plan plain = effort.backs[0](sample.size());
-    const std::size_t plain_size = size_of(plain, {sample});
+    const std::size_t plain_size = size_of(registry, plain, sample);
     const std::vector<ByteView> ends = {raw.first(std::min(raw.size(), sample.size())),
                                         end_of(raw, sample.size(), unit)};
-    const std::size_t all_plain = plain_size + size_of(plain, ends);
+    const std::size_t all_plain = plain_size + size_of(registry, plain, ends);
     if (best.size >= plain_size - plain_size / 64 ||
-        best.size + size_of(best.plan, ends) > all_plain + all_plain / 16) {
+        best.size + size_of(registry, best.plan, ends) > all_plain + all_plain / 16) {
       candidate.reset();
     }
   }
@@ -332,16 +378,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       proof = {raw};  // columns are all of it
     }
   }
-  if (best.plan.codec == CodecId::stored) return std::nullopt;
-  const std::size_t rival_size = size_of(rival, proof);
-  const std::size_t size = size_of(best.plan, proof);
-  if (effort.weighed != nullptr) {
-    std::size_t proof_size = 0;
-    for (const ByteView part : proof) proof_size += part.size();
-    effort.weighed(best.plan, size, proof_size);
-  }
-  if (size + rival_size / 100 >= rival_size) return std::nullopt;
-  return std::move(best.plan);
+  return proven(registry, std::move(best.plan), rival, proof, effort);
 }
 
 }  // namespace mmh::content

@@ -147,6 +147,11 @@ std::vector<Variant> make_variants() {
   for (const unsigned bits : {4u, 9u, 12u, 33u, 64u, 65u, 251u, 4096u}) {
     all.push_back({"bit_records_" + std::to_string(bits), CodecId::bit_records, EncodeOptions{.width = bits}});
   }
+  for (const unsigned width : {4u, 8u}) {
+    all.push_back({"multiples_" + std::to_string(width), CodecId::multiples, EncodeOptions{.width = width}});
+    all.push_back({"multiples_integers_" + std::to_string(width), CodecId::multiples,
+                   EncodeOptions{.width = width, .integers = true}});
+  }
   all.push_back({"bit_records_12_high_first", CodecId::bit_records, {.width = 12, .phase = 5, .big_endian = true}});
   all.push_back({"bit_records_251_high_first", CodecId::bit_records, {.width = 251, .phase = 250, .big_endian = true}});
   all.push_back({"branch_riscv", CodecId::branch_riscv, {}});
@@ -302,6 +307,23 @@ codec::Plan image_plan(codec::Plan last) {
   return differences;
 }
 
+namespace {
+// Numbers, of which a few are anything, and a part of one more at the end.
+template <class Make>
+Buffer numbers(std::size_t size, Make make) {
+  Random random(9);
+  using T = decltype(make(random));
+  Buffer bytes(size + sizeof(T));
+  for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i) {
+    const T number = make(random);
+    std::memcpy(bytes.data() + i * sizeof(T), &number, sizeof(T));
+    if (random.below(40) == 0) std::ranges::copy(random_bytes(sizeof(T), random.next()), bytes.data() + i * sizeof(T));
+  }
+  bytes.resize(size);
+  return bytes;
+}
+}  // namespace
+
 std::string_view name_of(DataKind kind) {
   switch (kind) {
     case DataKind::zeros:
@@ -318,6 +340,12 @@ std::string_view name_of(DataKind kind) {
       return "branches";
     case DataKind::periodic:
       return "periodic";
+    case DataKind::decimals:
+      return "decimals";
+    case DataKind::short_decimals:
+      return "short_decimals";
+    case DataKind::ticks:
+      return "ticks";
   }
   return "";
 }
@@ -341,6 +369,12 @@ Buffer make_data(DataKind kind, std::size_t size) {
       return branches(size);
     case DataKind::periodic:
       return periodic(size);
+    case DataKind::decimals:
+      return numbers(size, [](Random& random) { return static_cast<double>(random.below(100'000)) / 100 - 300; });
+    case DataKind::short_decimals:
+      return numbers(size, [](Random& random) { return static_cast<float>(random.below(10'000)) / 10; });
+    case DataKind::ticks:
+      return numbers(size, [](Random& random) { return static_cast<std::uint32_t>(700 * random.below(1 << 20) + 17); });
   }
   return {};
 }

@@ -256,8 +256,8 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
                   testing::Pair(29, "scaled"), testing::Pair(30, "fields"), testing::Pair(31, "branch_riscv"),
                   testing::Pair(32, "records"), testing::Pair(33, "tokens"), testing::Pair(34, "raster"),
                   testing::Pair(35, "audio"), testing::Pair(36, "jpeg"), testing::Pair(37, "inflated"),
-                  testing::Pair(38, "sparse"), testing::Pair(39, "bit_records"), testing::Pair(48, "base_copy"),
-                  testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
+                  testing::Pair(38, "sparse"), testing::Pair(39, "bit_records"), testing::Pair(40, "multiples"),
+                  testing::Pair(48, "base_copy"), testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -336,6 +336,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"bit_records_width_low", codec::CodecId::bit_records, {.width = 3}},
         BadOptions{"bit_records_width_high", codec::CodecId::bit_records, {.width = 4097}},
         BadOptions{"bit_records_phase", codec::CodecId::bit_records, {.width = 12, .phase = 12}},
+        BadOptions{"multiples_width", codec::CodecId::multiples, {.width = 2}},
         BadOptions{"sparse_width", codec::CodecId::sparse, {.width = 3}},
         BadOptions{"palette_width_high", codec::CodecId::palette, {.width = 9}},
         BadOptions{"bit_pack_width", codec::CodecId::bit_pack, {.width = 3}},

@@ -19,6 +19,10 @@ using codec::CodecId;
 Buffer raw_of(const Variant& variant) {
   if (variant.id == CodecId::jpeg) return read_file(MMH_TEST_DATA "/jpeg/progressive.jpg");
   if (variant.id == CodecId::inflated) return read_file(MMH_TEST_DATA "/deflate/members.zip");
+  if (variant.id == CodecId::multiples) {
+    if (variant.options.integers) return make_data(DataKind::ticks, 20'000);
+    return make_data(variant.options.width == 8 ? DataKind::decimals : DataKind::short_decimals, 20'000);
+  }
   return make_data(DataKind::periodic, 20'000);
 }
 

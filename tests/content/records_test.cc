@@ -37,6 +37,25 @@ Buffer catalogue(std::size_t count) {
   return out;
 }
 
+// 28 bytes: places in hundredths of a second of arc, in radians, the first of them sorted; a kind; a brightness;
+// motion.
+Buffer stars(std::size_t count) {
+  constexpr double kUnit = 3.14159265358979 / 648'000 / 100;
+  Random random(6);
+  Buffer out;
+  std::uint64_t place = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    place += random.below(1000);
+    put(out, static_cast<double>(place) * kUnit);
+    put(out, (static_cast<double>(random.below(64'800'000)) - 32'400'000) * kUnit);
+    put(out, static_cast<std::uint16_t>(0x4130 + 7 * random.below(20)));
+    put(out, static_cast<std::uint16_t>(10 * (70 + random.below(40))));
+    put(out, static_cast<float>(random.below(200)) * 1e-7F);
+    put(out, static_cast<float>(random.below(200)) * 1e-7F);
+  }
+  return out;
+}
+
 // 22 bytes: a time, a channel, a counter, three values that wander, flags.
 Buffer sensors(std::size_t count) {
   Random random(7);
@@ -154,12 +173,12 @@ TEST(RecordLayout, FindsNothingInNoise) {
 }
 
 TEST(RecordLayout, CutsRecordsIntoTheirFields) {
-  const auto layout = layout_of_fixed(catalogue(3000), 28, 24);
+  const auto layout = layout_of_fixed(catalogue(3000), 28, 24, nullptr);
   ASSERT_TRUE(layout.has_value());
   std::size_t width = 0;
   for (const Field& field : layout->schemas[0].fields) width += field.width;
   EXPECT_EQ(width, 28u);
-  EXPECT_LE(layout_of_fixed(catalogue(3000), 28, 6)->schemas[0].fields.size(), 6u);
+  EXPECT_LE(layout_of_fixed(catalogue(3000), 28, 6, nullptr)->schemas[0].fields.size(), 6u);
 }
 
 TEST(RecordLayout, FindsStringsBehindTheirLengths) {
@@ -236,6 +255,44 @@ TEST(RecordsPlan, ThousandsOfNumbersThatComeAgainAreADictionary) {
   const codec::Plan plan = default_planner(registry()).plan(raw, ContentClass::binary, 5);
   const std::size_t least = kCount * kBits / 8 + kKnown * sizeof(float);
   EXPECT_LT(codec::encode_frame(registry(), plan, raw)->size(), least + least / 50);
+}
+
+// 61 bits: 10 of the first place, 26 of the second, 4.3 of the kind, 5.3 of the brightness, 7.6 of each motion.
+TEST(RecordsPlan, PlacesThatWereDecimalsOnceTakeNoMoreThanThose) {
+  constexpr std::size_t kCount = 60'000;
+  const Buffer raw = stars(kCount);
+  for (const int level : {3, 5, 9}) {
+    const codec::Plan plan = default_planner(registry()).plan(raw, ContentClass::binary, level);
+    EXPECT_EQ(plan.codec, CodecId::records);
+    const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+    EXPECT_LT(frame.size(), kCount * 68 / 8) << level;
+    Buffer back(raw.size());
+    ASSERT_OK(codec::decode_frame(registry(), frame, back));
+    EXPECT_TRUE(std::ranges::equal(back, raw));
+  }
+}
+
+// Whether the type of the numbers is known or not.
+TEST(NumbersPlan, DecimalsTakeLittleMoreThanTheirDigits) {
+  constexpr std::size_t kCount = 200'000;
+  Random random(8);
+  Buffer raw;
+  std::int64_t cents = 1'000'000;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    cents += static_cast<std::int64_t>(random.below(32)) - 16;
+    put(raw, static_cast<double>(cents) / 100);
+  }
+  ContentType known(ContentClass::tensor);
+  known.has_elements = true;
+  known.element = ElementType::fp64;
+  for (const ContentType& type : {known, ContentType(ContentClass::tensor), ContentType(ContentClass::binary)}) {
+    const codec::Plan plan = default_planner(registry()).plan(raw, type, 5);
+    const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+    EXPECT_LT(frame.size(), kCount * 6 / 8);
+    Buffer back(raw.size());
+    ASSERT_OK(codec::decode_frame(registry(), frame, back));
+    EXPECT_TRUE(std::ranges::equal(back, raw));
+  }
 }
 
 TEST(RecordsPlan, ALongBlockShrinksAsAShortOneDoes) {
