@@ -215,9 +215,11 @@ class Search {
     Plan plan{.codec = CodecId::multiples};
     plan.options.width = static_cast<unsigned>(width);
     plan.options.integers = integers;
+    const Choice none{.plan = {}, .size = view.size()};
     const codec::Codec* const codec = registry_.find(CodecId::multiples);
-    const auto encoded = codec == nullptr ? fail(Errc::unsupported, "") : codec->encode(view, plan.options);
-    if (!encoded || encoded->streams[0].empty()) return {.plan = {}, .size = view.size()};
+    if (codec == nullptr) return none;
+    const auto encoded = codec->encode(view, plan.options);
+    if (!encoded || encoded->streams[0].empty()) return none;
     Choice multipliers = fixed(encoded->streams[0], width, -1);
     Choice corrections = back(encoded->streams[1]);
     const Choice exceptions = back(encoded->streams[2]);
@@ -276,7 +278,7 @@ std::size_t size_of(const codec::Registry& registry, const Plan& plan, const std
 // `plan`, if it makes one in a hundred less of parts of the block than `rival`.
 std::optional<Plan> proven(const codec::Registry& registry, Plan plan, const Plan& rival,
                            const std::vector<ByteView>& parts, const RecordsEffort& effort) {
-  if (plan.codec == CodecId::stored) return std::nullopt;
+  if (plan.children.empty()) return std::nullopt;  // a general codec, which the rival has been weighed against
   const std::size_t rival_size = size_of(registry, rival, parts);
   const std::size_t size = size_of(registry, plan, parts);
   if (effort.weighed != nullptr) {
