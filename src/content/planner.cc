@@ -378,7 +378,8 @@ class DefaultPlanner final : public Planner {
     if (type.big_endian || effort.zstd < kRecordsZstd) return plan;
     const bool may_be_noise = type.content == tensor && (!type.has_elements || known_floats(type));
     const bool is_noise = may_be_noise && shrinks_little(plan, sample);
-    const RecordsEffort records = records_effort(effort, has_lzma, weighed);
+    RecordsEffort records = records_effort(effort, has_lzma, weighed);
+    if (has_far_matches(raw)) records.proof_size = raw.size();  // which parts do not show
     for (const std::size_t width : {2U, 4U, 8U}) {
       // Noise may still be of steps, and floats whose type was guessed be of another.
       const bool is_its_own = !type.has_elements || element_size(type.element) == width;

@@ -225,7 +225,9 @@ class Search {
     const Choice exceptions = back(encoded->streams[2]);
     // Of a block of which the step is not to be found, they are all of it.
     plan.children = {std::move(multipliers.plan), std::move(corrections.plan), effort_.backs.back()(raw_size_)};
-    return {.plan = std::move(plan), .size = multipliers.size + corrections.size + exceptions.size + 3 * kNodeSize};
+    // Several more steps to code and to decode are worth a gain that shows.
+    const std::size_t size = multipliers.size + corrections.size + exceptions.size + 3 * kNodeSize;
+    return {.plan = std::move(plan), .size = size + size / 64};
   }
 
   Choice tokens(ByteView view, Field field) const {
@@ -269,6 +271,11 @@ bool has_all_codecs(const codec::Registry& registry) {
   return std::ranges::all_of(kNeeded, [&](CodecId id) { return registry.find(id) != nullptr; });
 }
 
+// Parts of a block may have steps that all of it has not.
+bool has_steps(const Plan& plan) {
+  return plan.codec == CodecId::multiples || std::ranges::any_of(plan.children, has_steps);
+}
+
 std::size_t size_of(const codec::Registry& registry, const Plan& plan, const std::vector<ByteView>& parts) {
   std::size_t size = 0;
   for (const ByteView part : parts) size += size_of(registry, plan, part);
@@ -276,9 +283,10 @@ std::size_t size_of(const codec::Registry& registry, const Plan& plan, const std
 }
 
 // `plan`, if it makes one in a hundred less of parts of the block than `rival`.
-std::optional<Plan> proven(const codec::Registry& registry, Plan plan, const Plan& rival,
-                           const std::vector<ByteView>& parts, const RecordsEffort& effort) {
-  if (plan.children.empty()) return std::nullopt;  // a general codec, which the rival has been weighed against
+std::optional<Plan> proven(const codec::Registry& registry, Plan plan, const Plan& rival, ByteView raw,
+                           std::vector<ByteView> parts, const RecordsEffort& effort) {
+  if (plan.children.empty()) return std::nullopt;  // coders alone are the planner's to weigh, on more of the block
+  if (has_steps(plan)) parts = {raw};
   const std::size_t rival_size = size_of(registry, rival, parts);
   const std::size_t size = size_of(registry, plan, parts);
   if (effort.weighed != nullptr) {
@@ -307,7 +315,7 @@ std::optional<Plan> plan_numbers(const codec::Registry& registry, ByteView raw, 
                                  const RecordsEffort& effort) {
   if (!has_all_codecs(registry) || raw.size() < kLeastBlock) return std::nullopt;
   Choice best = Search(registry, effort, raw.size(), false).fixed(stretch(raw, kSampleSize, width), width, 0);
-  return proven(registry, std::move(best.plan), rival, proof_of(raw, effort.proof_size, width), effort);
+  return proven(registry, std::move(best.plan), rival, raw, proof_of(raw, effort.proof_size, width), effort);
 }
 
 std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, const ContentType& type,
@@ -375,12 +383,12 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       !columns.empty()) {
     const std::array<const Plan*, 2> rivals = {&rival, &best.plan};
     auto [choice, least] = Search(registry, effort, raw.size(), false).columns(raw, columns, rivals);
-    if (choice.size + least / 8 < least) {
+    if (choice.size + least / 8 < least && nodes_of(choice.plan) <= kNodesEnough) {
       best = std::move(choice);
       proof = {raw};  // columns are all of it
     }
   }
-  return proven(registry, std::move(best.plan), rival, proof, effort);
+  return proven(registry, std::move(best.plan), rival, raw, std::move(proof), effort);
 }
 
 }  // namespace mmh::content

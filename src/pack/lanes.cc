@@ -18,7 +18,7 @@ constexpr std::size_t kTypedRemainderMax = std::size_t{16} << 10;
 
 // Files of a lane that are remembered to find likeness by; then it begins anew.
 constexpr std::size_t kRememberedMax = std::size_t{1} << 16;
-constexpr std::size_t kVersionsMax = 8;  // of one name, that have nothing in common
+constexpr std::size_t kVersionsMax = 8;  // of one name, one of each group
 
 std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -32,6 +32,10 @@ std::uint32_t extension_key(std::string_view path) {
   return hash;
 }
 
+std::uint64_t feature_key(const chunking::Sketch& sketch, std::size_t i) {
+  return std::uint64_t{i} << 32 | sketch.super_features[i];
+}
+
 // Behind the chunks of the file that one of them begins, and their bytes.
 std::pair<std::size_t, std::size_t> file_from(std::span<const WaitingChunk> chunks, std::size_t at) {
   const std::uint64_t file = chunks[at].key.file;
@@ -42,39 +46,46 @@ std::pair<std::size_t, std::size_t> file_from(std::span<const WaitingChunk> chun
 
 }  // namespace
 
-std::uint64_t Lanes::Lane::group_of_namesake(std::string_view name, const chunking::Sketch* sketch, std::uint64_t own) {
-  if (versions_of_name.size() >= kRememberedMax) versions_of_name.clear();
-  auto& versions = versions_of_name[std::string(name)];
-  const auto is_like = [&](const Version& version) {
-    return sketch == nullptr || !version.sketch || chunking::have_common_feature(*sketch, *version.sketch);
-  };
-  const auto found = std::ranges::find_if(versions, is_like);
-  if (found != versions.end()) return found->group;
-  if (versions.size() < kVersionsMax) {
-    versions.push_back({own, sketch == nullptr ? std::nullopt : std::optional(*sketch)});
-  }
-  return own;
-}
-
-std::uint64_t Lanes::Lane::group_of_lookalike(const chunking::Sketch& sketch, std::uint64_t own) {
-  const auto& features = sketch.super_features;
-  if (group_of_feature.size() >= kRememberedMax * features.size()) group_of_feature.clear();
-  const auto key = [&](std::size_t i) { return std::uint64_t{i} << 32 | features[i]; };
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    if (const auto found = group_of_feature.find(key(i)); found != group_of_feature.end()) {
-      own = found->second;
-      break;
+std::optional<std::uint64_t> Lanes::Lane::find_group(std::string_view name, const chunking::Sketch* sketch) const {
+  if (sketch != nullptr) {
+    for (std::size_t i = 0; i < sketch->super_features.size(); ++i) {
+      const auto found = group_of_feature.find(feature_key(*sketch, i));
+      if (found != group_of_feature.end()) return found->second;
     }
   }
-  for (std::size_t i = 0; i < features.size(); ++i) group_of_feature.try_emplace(key(i), own);
-  return own;
+  const auto versions = versions_of_name.find(std::string(name));
+  if (versions == versions_of_name.end()) return std::nullopt;
+  for (const Version& version : versions->second) {
+    const bool is_known = sketch != nullptr && version.sketch;
+    if (!is_known || chunking::have_common_feature(*sketch, *version.sketch)) return version.group;
+  }
+  return std::nullopt;
+}
+
+void Lanes::Lane::remember(std::string_view name, const chunking::Sketch* sketch, std::uint64_t group) {
+  if (++remembered > kRememberedMax) forget();
+  std::vector<Version>& versions = versions_of_name[std::string(name)];
+  if (versions.size() < kVersionsMax && std::ranges::find(versions, group, &Version::group) == versions.end()) {
+    versions.push_back({group, sketch == nullptr ? std::nullopt : std::optional(*sketch)});
+  }
+  if (sketch == nullptr) return;
+  for (std::size_t i = 0; i < sketch->super_features.size(); ++i) {
+    group_of_feature.try_emplace(feature_key(*sketch, i), group);
+  }
+}
+
+void Lanes::Lane::forget() {
+  group_of_feature.clear();
+  versions_of_name.clear();
+  remembered = 0;
 }
 
 LikenessKey Lanes::key_for(const content::ContentType& type, std::string_view path, const chunking::Sketch* sketch) {
   Lane& lane = lanes_[{BaseUse::none, type}];
+  const std::string_view name = name_of(path);
   LikenessKey key{extension_key(path), 0, ++files_, 0};
-  key.group = lane.group_of_namesake(name_of(path), sketch, key.file);
-  if (sketch != nullptr) key.group = lane.group_of_lookalike(*sketch, key.group);
+  key.group = lane.find_group(name, sketch).value_or(key.file);
+  lane.remember(name, sketch, key.group);
   return key;
 }
 
@@ -134,10 +145,7 @@ std::vector<BlockContent> Lanes::cut(const LaneKey& key, Lane& lane, std::size_t
     lane.bytes -= taken.size;
     for (const WaitingChunk& chunk : taken.chunks) release(chunk);
   }
-  if (lane.chunks.empty()) {
-    lane.group_of_feature.clear();
-    lane.versions_of_name.clear();
-  }
+  if (lane.chunks.empty()) lane.forget();
   return blocks;
 }
 

@@ -93,11 +93,14 @@ class Lanes {
     std::uint64_t bytes = 0;
     std::unordered_map<std::uint64_t, std::uint64_t> group_of_feature;
     std::unordered_map<std::string, std::vector<Version>> versions_of_name;
+    std::size_t remembered = 0;  ///< Files in these maps.
 
-    /// The group of a file of the same name that has something in common with this one; `own` where there is none.
-    std::uint64_t group_of_namesake(std::string_view name, const chunking::Sketch* sketch, std::uint64_t own);
-    /// The same of files that look like it, whatever their names.
-    std::uint64_t group_of_lookalike(const chunking::Sketch& sketch, std::uint64_t own);
+    /// The group of a file that looks like it, whatever its name; else of one of its name that has something in common
+    /// with it.
+    std::optional<std::uint64_t> find_group(std::string_view name, const chunking::Sketch* sketch) const;
+    /// For files that come later.
+    void remember(std::string_view name, const chunking::Sketch* sketch, std::uint64_t group);
+    void forget();
   };
   using LaneKey = std::pair<BaseUse, content::ContentType>;
   std::vector<BlockContent> cut(const LaneKey& key, Lane& lane, std::size_t block_size, bool all);
