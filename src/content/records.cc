@@ -215,7 +215,7 @@ class Search {
     Plan plan{.codec = CodecId::multiples};
     plan.options.width = static_cast<unsigned>(width);
     plan.options.integers = integers;
-    const Choice none{.plan = {}, .size = view.size()};
+    Choice none{.plan = {}, .size = view.size()};
     const codec::Codec* const codec = registry_.find(CodecId::multiples);
     if (codec == nullptr) return none;
     const auto encoded = codec->encode(view, plan.options);
