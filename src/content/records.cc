@@ -314,8 +314,19 @@ std::optional<Plan> plan_pattern(const codec::Registry& registry, ByteView raw, 
 std::optional<Plan> plan_numbers(const codec::Registry& registry, ByteView raw, std::size_t width, const Plan& rival,
                                  const RecordsEffort& effort) {
   if (!has_all_codecs(registry) || raw.size() < kLeastBlock) return std::nullopt;
-  Choice best = Search(registry, effort, raw.size(), false).fixed(stretch(raw, kSampleSize, width), width, 0);
-  return proven(registry, std::move(best.plan), rival, raw, proof_of(raw, effort.proof_size, width), effort);
+  const Search search(registry, effort, raw.size(), false);
+  const ByteView sample = stretch(raw, kSampleSize, width);
+  Choice best = search.fixed(sample, width, 0);
+  std::size_t unit = width;
+  // Rows of an array: numbers of several kinds take turns.
+  for (const std::size_t row : record_widths(sample)) {
+    if (row == width || row % width != 0) continue;
+    Choice rows = search.fixed(stretch(raw, kSampleSize, row), row, 1);
+    if (rows.size + rows.size / 64 >= best.size || nodes_of(rows.plan) > kNodesEnough) continue;
+    best = std::move(rows);
+    unit = row;
+  }
+  return proven(registry, std::move(best.plan), rival, raw, proof_of(raw, effort.proof_size, unit), effort);
 }
 
 std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, const ContentType& type,

@@ -25,7 +25,7 @@ struct RecordsEffort {
 /// The plan for `raw` where it begins with data that repeat, with `back` for what is left; else nothing.
 std::optional<codec::Plan> plan_pattern(const codec::Registry& registry, ByteView raw, const BackOf& back);
 
-/// The plan for `raw`, little-endian numbers of 2, 4 or 8 bytes, or nothing where `rival` does as well.
+/// The plan for `raw`, little-endian numbers of 2, 4 or 8 bytes or rows of them, or nothing where `rival` does as well.
 std::optional<codec::Plan> plan_numbers(const codec::Registry& registry, ByteView raw, std::size_t width,
                                         const codec::Plan& rival, const RecordsEffort& effort);
 

@@ -295,6 +295,27 @@ TEST(NumbersPlan, DecimalsTakeLittleMoreThanTheirDigits) {
   }
 }
 
+// Degrees of six digits and metres of two, each of which takes 18 or 13 bits.
+TEST(NumbersPlan, RowsOfDecimalsOfSeveralKindsAreToldApart) {
+  constexpr std::size_t kCount = 100'000;
+  Random random(9);
+  Buffer raw;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    put(raw, static_cast<double>(11'400'000 + random.below(1 << 18)) / 1'000'000);
+    put(raw, static_cast<double>(48'100'000 + random.below(1 << 18)) / 1'000'000);
+    put(raw, static_cast<double>(50'000 + random.below(1 << 13)) / 100);
+  }
+  ContentType known(ContentClass::tensor);
+  known.has_elements = true;
+  known.element = ElementType::fp64;
+  const codec::Plan plan = default_planner(registry()).plan(raw, known, 5);
+  const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+  EXPECT_LT(frame.size(), kCount * 52 / 8);
+  Buffer back(raw.size());
+  ASSERT_OK(codec::decode_frame(registry(), frame, back));
+  EXPECT_TRUE(std::ranges::equal(back, raw));
+}
+
 TEST(RecordsPlan, ALongBlockShrinksAsAShortOneDoes) {
   const auto size_of = [](ByteView raw) {
     return codec::encode_frame(registry(), default_planner(registry()).plan(raw, ContentClass::binary, 3), raw)->size();
