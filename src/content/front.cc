@@ -84,6 +84,11 @@ codec::Plan plan_of(const Front& front, codec::Plan back) {
   return back;
 }
 
+std::size_t size_of(const codec::Registry& registry, const codec::Plan& plan, ByteView raw) {
+  const auto frame = codec::encode_frame(registry, plan, raw);
+  return frame ? frame->size() : raw.size();
+}
+
 Planes planes_of(const codec::Registry& registry, const Front& front, ByteView piece) {
   Planes planes;
   planes.coded.assign(piece.begin(), piece.end());

@@ -27,6 +27,9 @@ bool is_planar(const Front& front);
 /// The plan that runs `front`, then `back`.
 codec::Plan plan_of(const Front& front, codec::Plan back);
 
+/// Bytes of the frame that `plan` makes of `raw`; those of `raw` where it makes none.
+std::size_t size_of(const codec::Registry& registry, const codec::Plan& plan, ByteView raw);
+
 /// Pieces of a block, laid end to end, each `piece_size` bytes but for the last.
 struct Sample {
   Buffer bytes;

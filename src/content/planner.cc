@@ -381,11 +381,11 @@ class DefaultPlanner final : public Planner {
     const bool may_be_noise = type.content == tensor && (!type.has_elements || known_floats(type));
     const bool is_noise = may_be_noise && shrinks_little(plan, sample);
     RecordsEffort records = records_effort(effort, has_lzma, weighed);
-    if (has_far_matches(raw)) records.proof_size = raw.size();  // which parts do not show
     for (const std::size_t width : {2U, 4U, 8U}) {
       // Noise may still be of steps, and floats whose type was guessed be of another.
       const bool is_its_own = !type.has_elements || element_size(type.element) == width;
       if (is_noise ? !has_step(sample.bytes, width) : !is_its_own) continue;
+      if (has_far_matches(raw)) records.proof_size = raw.size();  // which parts do not show
       if (auto better = plan_numbers(registry_, raw, width, plan, records)) plan = *std::move(better);
     }
     return plan;
@@ -538,10 +538,7 @@ class DefaultPlanner final : public Planner {
   }
 
   // Bytes that `plan` makes of `sample`.
-  std::size_t size_of(const Plan& plan, ByteView sample) const {
-    const auto frame = codec::encode_frame(registry_, plan, sample);
-    return frame ? frame->size() : sample.size();
-  }
+  std::size_t size_of(const Plan& plan, ByteView sample) const { return content::size_of(registry_, plan, sample); }
 
   // Compressed files share headers and whole stretches, so a fast look at all of the block decides.
   Plan plan_incompressible(ByteView raw, const Effort& effort, const Weighed& weighed) const {

@@ -61,12 +61,6 @@ std::vector<ByteView> proof_of(ByteView raw, std::size_t size, std::size_t unit)
   return {raw.first(part), stretch(raw, part, unit), end_of(raw, part, unit)};
 }
 
-// Bytes of the frame that `plan` makes of `view`.
-std::size_t size_of(const codec::Registry& registry, const Plan& plan, ByteView view) {
-  const auto frame = codec::encode_frame(registry, plan, view);
-  return frame ? frame->size() : view.size();
-}
-
 // Looks into records, and into the fields of records, as long as that pays.
 class Search {
  public:
@@ -278,7 +272,7 @@ bool has_steps(const Plan& plan) {
 
 std::size_t size_of(const codec::Registry& registry, const Plan& plan, const std::vector<ByteView>& parts) {
   std::size_t size = 0;
-  for (const ByteView part : parts) size += size_of(registry, plan, part);
+  for (const ByteView part : parts) size += content::size_of(registry, plan, part);
   return size;
 }
 

@@ -131,7 +131,7 @@ void BaseIndex::add_file(const FileRecord& record, std::uint64_t offset) {
 
 void BaseIndex::add_sketch(const chunking::Sketch& sketch, const BaseFile& file) {
   for (std::size_t i = 0; i < sketch.super_features.size() && has_room(); ++i) {
-    likeness_.try_emplace(std::uint64_t{i} << 32 | sketch.super_features[i], file);
+    likeness_.try_emplace(chunking::super_feature_key(sketch, i), file);
   }
 }
 
@@ -282,7 +282,7 @@ std::optional<BaseFile> BaseIndex::version_of(std::string_view path, const chunk
   if (const auto sure = by_path(0, kSurePaths)) return sure;
   if (sketch != nullptr) {
     for (std::size_t i = 0; i < sketch->super_features.size(); ++i) {
-      const auto found = likeness_.find(std::uint64_t{i} << 32 | sketch->super_features[i]);
+      const auto found = likeness_.find(chunking::super_feature_key(*sketch, i));
       if (found != likeness_.end()) return found->second;
     }
   }

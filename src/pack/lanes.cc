@@ -32,10 +32,6 @@ std::uint32_t extension_key(std::string_view path) {
   return hash;
 }
 
-std::uint64_t feature_key(const chunking::Sketch& sketch, std::size_t i) {
-  return std::uint64_t{i} << 32 | sketch.super_features[i];
-}
-
 // Behind the chunks of the file that one of them begins, and their bytes.
 std::pair<std::size_t, std::size_t> file_from(std::span<const WaitingChunk> chunks, std::size_t at) {
   const std::uint64_t file = chunks[at].key.file;
@@ -49,7 +45,7 @@ std::pair<std::size_t, std::size_t> file_from(std::span<const WaitingChunk> chun
 std::optional<std::uint64_t> Lanes::Lane::find_group(std::string_view name, const chunking::Sketch* sketch) const {
   if (sketch != nullptr) {
     for (std::size_t i = 0; i < sketch->super_features.size(); ++i) {
-      const auto found = group_of_feature.find(feature_key(*sketch, i));
+      const auto found = group_of_feature.find(chunking::super_feature_key(*sketch, i));
       if (found != group_of_feature.end()) return found->second;
     }
   }
@@ -70,7 +66,7 @@ void Lanes::Lane::remember(std::string_view name, const chunking::Sketch* sketch
   }
   if (sketch == nullptr) return;
   for (std::size_t i = 0; i < sketch->super_features.size(); ++i) {
-    group_of_feature.try_emplace(feature_key(*sketch, i), group);
+    group_of_feature.try_emplace(chunking::super_feature_key(*sketch, i), group);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "frames.h"
 #include "mmh/codecs/builtin.h"
 #include "samples.h"
 #include "support/support.h"
@@ -12,17 +13,12 @@ namespace {
 const codec::Registry& registry() { return codecs::builtin_registry(); }
 const Planner& planner() { return default_planner(registry()); }
 
+using test::bytes_back;
+
 Buffer frame_of(ByteView raw, ContentClass content, int level) {
   auto frame = codec::encode_frame(registry(), planner().plan(raw, content, level), raw);
   EXPECT_OK(frame);
   return std::move(frame).value_or(Buffer());
-}
-
-std::string bytes_back(ByteView frame, ByteView raw) {
-  Buffer back(raw.size());
-  const auto decoded = codec::decode_frame(registry(), frame, back);
-  if (!decoded) return decoded.error().what;
-  return std::ranges::equal(back, raw) ? "" : "other bytes";
 }
 
 // What zstd makes of the block at its level that stands beside ours, with the block as its window.

@@ -3,6 +3,7 @@
 // puts similar content side by side. A sketch only orders data; it never decides equality.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "mmh/base/bytes.h"
@@ -17,6 +18,11 @@ struct Sketch {
   std::array<std::uint32_t, 4> super_features{};
   bool operator==(const Sketch&) const = default;
 };
+
+/// The super-feature at a place, as the key of a map in which those of other places are too.
+inline std::uint64_t super_feature_key(const Sketch& sketch, std::size_t place) {
+  return std::uint64_t{place} << 32 | sketch.super_features[place];
+}
 
 /// Whether a part of one, however small, seems to stand in the other too.
 bool have_common_feature(const Sketch& a, const Sketch& b);
