@@ -14,13 +14,13 @@ namespace mmh::codecs {
 
 const codec::Registry& builtin_registry() {
   static const codec::Registry registry({
-      &zstd_codec(),      &lz4_codec(),        &brotli_codec(),     &lzma_codec(),         &deflate_codec(),
-      &delta_codec(),     &transpose_codec(),  &branch_x86_codec(), &branch_arm64_codec(), &branch_riscv_codec(),
-      &rans_codec(),      &planes_codec(),     &pattern_codec(),    &run_length_codec(),   &palette_codec(),
-      &bit_pack_codec(),  &bit_planes_codec(), &zigzag_codec(),     &xor_delta_codec(),    &scaled_codec(),
-      &fields_codec(),    &records_codec(),    &tokens_codec(),     &raster_codec(),       &audio_codec(),
-      &jpeg_codec(),      &inflated_codec(),   &sparse_codec(),     &bit_records_codec(),  &multiples_codec(),
-      &base_copy_codec(), &base_delta_codec(), &base_zstd_codec(),
+      &zstd_codec(),     &lz4_codec(),        &brotli_codec(),     &lzma_codec(),         &deflate_codec(),
+      &delta_codec(),    &transpose_codec(),  &branch_x86_codec(), &branch_arm64_codec(), &branch_riscv_codec(),
+      &rans_codec(),     &planes_codec(),     &pattern_codec(),    &run_length_codec(),   &palette_codec(),
+      &bit_pack_codec(), &bit_planes_codec(), &zigzag_codec(),     &xor_delta_codec(),    &scaled_codec(),
+      &fields_codec(),   &records_codec(),    &tokens_codec(),     &raster_codec(),       &audio_codec(),
+      &jpeg_codec(),     &inflated_codec(),   &sparse_codec(),     &bit_records_codec(),  &multiples_codec(),
+      &decimals_codec(), &base_copy_codec(),  &base_delta_codec(), &base_zstd_codec(),
   });
   return registry;
 }

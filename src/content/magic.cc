@@ -195,6 +195,17 @@ bool is_bitmap(ByteView head) {
          load_le<std::uint16_t>(head.subspan(26, 2)) == 1;
 }
 
+// dBase tables: a version, a date, the number of records, and the sizes of a header of 32 bytes for each field and of a
+// record.
+bool is_dbase(ByteView head) {
+  if (head.size() < 64) return false;
+  const auto byte = [&](std::size_t at) { return std::to_integer<unsigned>(head[at]); };
+  const auto header_size = load_le<std::uint16_t>(head.subspan(8, 2));
+  return (byte(0) & 0x07) == 3 && byte(2) >= 1 && byte(2) <= 12 && byte(3) >= 1 && byte(3) <= 31 && header_size >= 65 &&
+         (header_size - 1) % 32 <= 8 && load_le<std::uint16_t>(head.subspan(10, 2)) >= 2 &&
+         (header_size > head.size() || byte(header_size - std::size_t{1}) == 0x0D);
+}
+
 // PBM, PGM, PPM and PAM in their binary forms.
 bool is_portable_map(ByteView head) {
   return head.size() >= 3 && head[0] == std::byte{'P'} && head[1] >= std::byte{'4'} && head[1] <= std::byte{'7'} &&
@@ -283,6 +294,7 @@ std::optional<ContentClass> class_by_magic(ByteView head) {
   if (head.size() >= 16 && has(head, "\r\r\n"sv, 1)) return machine_other;  // Python byte code
   if (is_safetensors(head) || has(head, "TFL3"sv, 4) || is_onnx(head)) return tensor;
   if (has(head, "DICM"sv, 128)) return image;
+  if (is_dbase(head)) return records;
   return std::nullopt;
 }
 

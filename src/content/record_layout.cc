@@ -4,7 +4,6 @@
 #include <array>
 #include <map>
 #include <numeric>
-#include <string>
 
 #include "statistics.h"
 
@@ -646,95 +645,6 @@ std::vector<RecordLayout> layouts_of_tagged(ByteView data) {
   data = data.first(std::min(data.size(), 96 * kKiB));
   std::vector<RecordLayout> layouts = layouts_by_marker(data);
   if (auto layout = layout_by_length(data)) layouts.push_back(*std::move(layout));
-  return layouts;
-}
-
-// ---- Text
-
-std::vector<RecordLayout> layouts_of_text(ByteView data, std::uint8_t terminator) {
-  constexpr std::size_t kTokensMax = 400;
-  constexpr std::size_t kTokensMin = 24;
-  constexpr std::size_t kFieldsMax = 28;
-  std::vector<std::string_view> tokens;
-  std::string_view text = as_text(data);
-  const auto next = [&]() -> std::optional<std::string_view> {
-    const std::size_t end = text.find(static_cast<char>(terminator));
-    if (end == std::string_view::npos) return std::nullopt;
-    const std::string_view token = text.substr(0, end);
-    text.remove_prefix(end + 1);
-    return token;
-  };
-  if (terminator == '\n') static_cast<void>(next());  // a line that began before
-  // From all over, so that a stretch of other lines does not decide.
-  const std::size_t step = data.size() / 4;
-  for (std::size_t part = 0; part < 4; ++part) {
-    text = as_text(data.subspan(part * step));
-    static_cast<void>(next());
-    for (std::size_t i = 0; i < kTokensMax / 4; ++i) {
-      const auto token = next();
-      if (!token) break;
-      tokens.push_back(*token);
-    }
-  }
-  if (tokens.size() < kTokensMin) return {};
-
-  const auto is_mark = [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 128 && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z');
-  };
-  std::vector<std::string> found;  // the ends of the fields before the last
-  const auto offer = [&](std::string ends) {
-    if (ends.empty() || ends.size() >= kFieldsMax || std::ranges::find(found, ends) != found.end()) return;
-    found.push_back(std::move(ends));
-  };
-  // The marks that nearly all begin with.
-  std::vector<std::string> marks;
-  for (const std::string_view token : tokens) {
-    std::string& of = marks.emplace_back();
-    for (const char c : token) {
-      if (is_mark(c)) of.push_back(c);
-    }
-  }
-  std::string prefix;
-  std::vector<const std::string*> agreeing;
-  for (const std::string& of : marks) agreeing.push_back(&of);
-  while (prefix.size() < kFieldsMax) {
-    std::array<std::uint32_t, 256> counts{};
-    for (const std::string* of : agreeing) {
-      if (of->size() > prefix.size()) ++counts[static_cast<unsigned char>((*of)[prefix.size()])];
-    }
-    const auto most = std::ranges::max_element(counts);
-    if (*most * std::size_t{100} < tokens.size() * 92) break;
-    const char mark = static_cast<char>(most - counts.begin());
-    std::erase_if(agreeing,
-                  [&](const std::string* of) { return of->size() <= prefix.size() || (*of)[prefix.size()] != mark; });
-    prefix.push_back(mark);
-  }
-  offer(prefix);
-  // A separator that nearly all have as often.
-  for (const char separator : std::string_view("\t,;| \":=")) {
-    std::map<std::size_t, std::size_t> counts;
-    for (const std::string_view token : tokens)
-      ++counts[static_cast<std::size_t>(std::ranges::count(token, separator))];
-    const auto most = std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
-    if (most->first > 0 && most->second * 100 >= tokens.size() * 90) offer(std::string(most->first, separator));
-  }
-  // Words at the front, then the rest of the line.
-  std::vector<std::size_t> spaces;
-  for (const std::string_view token : tokens)
-    spaces.push_back(static_cast<std::size_t>(std::ranges::count(token, ' ')));
-  std::ranges::sort(spaces);
-  offer(std::string(std::min<std::size_t>(spaces[tokens.size() / 50], 12), ' '));
-
-  std::vector<RecordLayout> layouts;
-  for (const std::string& ends : found) {
-    RecordSchema& schema = layouts.emplace_back().schemas.emplace_back();
-    for (const char end : ends + static_cast<char>(terminator)) {
-      schema.fields.push_back({.kind = Field::Kind::terminated,
-                               .terminator = static_cast<std::uint8_t>(end),
-                               .stream = static_cast<std::uint32_t>(schema.fields.size())});
-    }
-  }
   return layouts;
 }
 

@@ -31,7 +31,4 @@ codec::RecordLayout layout_of_columns(const std::vector<Column>& columns);
 /// Layouts of records of several lengths, which say their length at a fixed place, or which begin alike.
 std::vector<codec::RecordLayout> layouts_of_tagged(ByteView data);
 
-/// Layouts of fields of text, each of which ends with `terminator`.
-std::vector<codec::RecordLayout> layouts_of_text(ByteView data, std::uint8_t terminator);
-
 }  // namespace mmh::content

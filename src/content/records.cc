@@ -9,6 +9,7 @@
 #include <string>
 
 #include "front.h"
+#include "line_layout.h"
 #include "mmh/base/check.h"
 #include "record_layout.h"
 #include "statistics.h"
@@ -43,6 +44,30 @@ std::size_t nodes_of(const Plan& plan) {
   return nodes;
 }
 
+// The smallest of the plans that take so many codecs, for each number of them for which there is one.
+class Choices {
+ public:
+  explicit Choices(Choice first) { all_.push_back(std::move(first)); }
+
+  void add(Choice other) {
+    const std::size_t nodes = nodes_of(other.plan);
+    const auto at = std::ranges::find_if(all_, [&](const Choice& one) { return nodes_of(one.plan) > nodes; });
+    if (at != all_.begin() && std::prev(at)->size <= other.size) return;
+    const auto place = all_.insert(at, std::move(other));
+    const std::size_t size = place->size;
+    const auto behind = std::next(place);
+    all_.erase(behind, std::find_if(behind, all_.end(), [&](const Choice& one) { return one.size < size; }));
+    if (place != all_.begin() && nodes_of(std::prev(place)->plan) == nodes) all_.erase(std::prev(place));
+  }
+
+  const Choice& best() const { return all_.back(); }
+  // By number of codecs, the smallest last.
+  const std::vector<Choice>& all() const { return all_; }
+
+ private:
+  std::vector<Choice> all_;
+};
+
 // The middle of a block: whole units, the first as far from its beginning as many of them.
 ByteView stretch(ByteView raw, std::size_t size, std::size_t unit) {
   size = std::min(size, raw.size()) / unit * unit;
@@ -68,66 +93,50 @@ class Search {
       : registry_(registry), effort_(effort), raw_size_(raw_size), quick_(quick) {}
 
   // Records of one width, from the front of the view on. `depth`: how often they may be cut into fields; below 0 they
-  // are no multiples either.
-  Choice fixed(ByteView view, std::size_t width, int depth) const {
-    Choice best = back(view);
-    if (view.size() < 4 * width) return best;
+  // are no multiples and no text either.
+  Choices fixed(ByteView view, std::size_t width, int depth) const {
+    Choices choices(back(view));
+    if (view.size() < 4 * width) return choices;
     if (const auto front = best_front(view, width)) {
       const Buffer coded = run(*front, view);
       Choice behind = back(coded);
-      take_if_smaller(best, {plan_of(*front, std::move(behind.plan)), behind.size + kNodeSize * front->size()});
+      choices.add({plan_of(*front, std::move(behind.plan)), behind.size + kNodeSize * front->size()});
     }
-    if (width >= 2)
-      take_if_smaller(best, tokens(view, {.kind = Field::Kind::fixed, .width = static_cast<std::uint32_t>(width)}));
-    if (depth >= 0 && (width == 4 || width == 8)) {
-      for (const bool integers : {false, true}) take_if_smaller(best, multiples(view, width, integers));
+    const Field field{.kind = Field::Kind::fixed, .width = static_cast<std::uint32_t>(width)};
+    if (width >= 2) add_tokens(choices, view, field);
+    if (depth < 0) return choices;
+    add_decimals(choices, view, field);
+    if (width == 4 || width == 8) {
+      for (const bool integers : {false, true}) add_multiples(choices, view, width, integers);
     }
     if (depth > 0 && width > 1) {
-      for (const std::size_t fields_max : {24U, 14U, 8U}) {
-        const auto layout = layout_of_fixed(view, width, fields_max, registry_.find(CodecId::multiples));
-        if (!layout) break;
-        Choice split = this->split(view, *layout, depth - 1);
-        if (nodes_of(split.plan) > kNodesEnough) continue;
-        take_if_smaller(best, std::move(split));
-        break;
+      if (const auto layout = layout_of_fixed(view, width, kFieldsMax, registry_.find(CodecId::multiples))) {
+        add_split(choices, view, *layout, depth - 1);
       }
+      if (const auto layout = layout_of_columns_of_text(view, width)) add_split(choices, view, *layout, depth - 1);
     }
-    return best;
+    return choices;
   }
 
   // Fields that end themselves.
-  Choice ragged(ByteView view, const Field& field, int depth) const {
-    Choice best = back(view);
-    if (view.size() < kLeast) return best;
-    take_if_smaller(best, tokens(view, field));
+  Choices ragged(ByteView view, const Field& field, int depth) const {
+    Choices choices(back(view));
+    if (view.size() < kLeast) return choices;
+    add_tokens(choices, view, field);
+    add_decimals(choices, view, field);
     if (depth > 0 && field.kind == Field::Kind::terminated) {
       for (const RecordLayout& layout : layouts_of_text(view, field.terminator)) {
-        take_if_smaller(best, split(view, layout, depth - 1));
+        add_split(choices, view, layout, depth - 1);
       }
     }
-    return best;
+    return choices;
   }
 
   // The fields of a layout, each with what suits it.
-  Choice split(ByteView view, const RecordLayout& layout, int depth) const {
-    Plan plan{.codec = CodecId::records};
-    plan.options.layout = std::make_shared<const RecordLayout>(layout);
-    const auto encoded = registry_.find(CodecId::records)->encode(view, plan.options);
-    if (!encoded) return {.plan = {}, .size = view.size()};
-    std::vector<Field> fields(codec::kCodecStreamsMax);
-    for (const codec::RecordSchema& schema : layout.schemas) {
-      for (const Field& field : schema.fields) fields[kFirstField + field.stream] = field;
-    }
-    std::size_t size = encoded->parameters.size() + kNodeSize;
-    for (std::size_t s = 0; s < encoded->streams.size(); ++s) {
-      const Buffer& stream = encoded->streams[s];
-      Choice child = s < kFirstField                        ? back(stream)
-                     : fields[s].kind == Field::Kind::fixed ? fixed(stream, fields[s].width, depth)
-                                                            : ragged(stream, fields[s], depth);
-      size += child.size;
-      plan.children.push_back(std::move(child.plan));
-    }
-    return {.plan = std::move(plan), .size = size};
+  Choices split(ByteView view, const RecordLayout& layout, int depth) const {
+    Choices choices({.plan = {}, .size = view.size()});
+    add_split(choices, view, layout, depth);
+    return choices;
   }
 
   // Columns that make up `raw`, and the least that one of `rivals` makes of them; sizes are those of all of it, going
@@ -141,7 +150,7 @@ class Search {
     for (const Column& column : columns) {
       const ByteView sample = stretch(raw.first(column.size), kColumnSample, column.width);
       raw = raw.subspan(column.size);
-      Choice choice = fixed(sample, column.width, 0);
+      Choice choice = fixed(sample, column.width, 0).best();
       all.size += choice.size * column.size / sample.size();
       for (std::size_t i = 0; i < rivals.size(); ++i) {
         rival_sizes[i] += size_of(*rivals[i], sample) * column.size / sample.size();
@@ -155,9 +164,60 @@ class Search {
   static constexpr std::size_t kColumnSample = std::size_t{512} << 10;
   static constexpr std::size_t kNodeSize = 6;  // bytes in a frame, about
   static constexpr std::size_t kLeast = 256;
+  static constexpr std::size_t kFieldsMax = 24;
 
-  static void take_if_smaller(Choice& best, Choice other) {
-    if (other.size < best.size) best = std::move(other);
+  // Whole splits, of all the codecs that a frame may have and of fewer: what gains least for its codecs goes first.
+  void add_split(Choices& choices, ByteView view, const RecordLayout& layout, int depth) const {
+    Plan plan{.codec = CodecId::records};
+    plan.options.layout = std::make_shared<const RecordLayout>(layout);
+    const auto encoded = registry_.find(CodecId::records)->encode(view, plan.options);
+    if (!encoded) return;
+    std::vector<Field> fields(codec::kCodecStreamsMax);
+    for (const codec::RecordSchema& schema : layout.schemas) {
+      for (const Field& field : schema.fields) fields[kFirstField + field.stream] = field;
+    }
+    struct Child {
+      Choices choices;
+      std::size_t at;  // the one that is taken
+    };
+    std::vector<Child> children;
+    std::size_t size = encoded->parameters.size() + kNodeSize;
+    std::size_t nodes = 1;
+    for (std::size_t s = 0; s < encoded->streams.size(); ++s) {
+      const Buffer& stream = encoded->streams[s];
+      Choices of = s < kFirstField                        ? Choices(back(stream))
+                   : fields[s].kind == Field::Kind::fixed ? fixed(stream, fields[s].width, depth)
+                                                          : ragged(stream, fields[s], depth);
+      size += of.best().size;
+      nodes += nodes_of(of.best().plan);
+      const std::size_t last = of.all().size() - 1;
+      children.push_back({.choices = std::move(of), .at = last});
+    }
+    for (const std::size_t nodes_max : {kNodesEnough, kNodesEnough / 2, kNodesEnough / 4}) {
+      while (nodes > nodes_max) {
+        Child* least = nullptr;
+        std::size_t loss = 0;
+        std::size_t saved = 0;
+        for (Child& child : children) {
+          if (child.at == 0) continue;
+          const Choice& now = child.choices.all()[child.at];
+          const Choice& then = child.choices.all()[child.at - 1];
+          const std::size_t loss_of = then.size - now.size;
+          const std::size_t saved_of = nodes_of(now.plan) - nodes_of(then.plan);
+          if (least != nullptr && loss_of * saved >= loss * saved_of) continue;
+          least = &child;
+          loss = loss_of;
+          saved = saved_of;
+        }
+        if (least == nullptr) return;
+        --least->at;
+        size += loss;
+        nodes -= saved;
+      }
+      plan.children.clear();
+      for (const Child& child : children) plan.children.push_back(child.choices.all()[child.at].plan);
+      choices.add({.plan = plan, .size = size});
+    }
   }
 
   std::size_t size_of(const Plan& plan, ByteView view) const { return content::size_of(registry_, plan, view); }
@@ -205,44 +265,91 @@ class Search {
   }
 
   // Numbers as multiples of a step.
-  Choice multiples(ByteView view, std::size_t width, bool integers) const {
+  void add_multiples(Choices& choices, ByteView view, std::size_t width, bool integers) const {
     Plan plan{.codec = CodecId::multiples};
     plan.options.width = static_cast<unsigned>(width);
     plan.options.integers = integers;
-    Choice none{.plan = {}, .size = view.size()};
     const codec::Codec* const codec = registry_.find(CodecId::multiples);
-    if (codec == nullptr) return none;
+    if (codec == nullptr) return;
     const auto encoded = codec->encode(view, plan.options);
-    if (!encoded || encoded->streams[0].empty()) return none;
-    Choice multipliers = fixed(encoded->streams[0], width, -1);
+    if (!encoded || encoded->streams[0].empty()) return;
     Choice corrections = back(encoded->streams[1]);
     const Choice exceptions = back(encoded->streams[2]);
     // Of a block of which the step is not to be found, they are all of it.
-    plan.children = {std::move(multipliers.plan), std::move(corrections.plan), effort_.backs.back()(raw_size_)};
-    // Several more steps to code and to decode are worth a gain that shows.
-    const std::size_t size = multipliers.size + corrections.size + exceptions.size + 3 * kNodeSize;
-    return {.plan = std::move(plan), .size = size + size / 64};
+    plan.children = {{}, std::move(corrections.plan), effort_.backs.back()(raw_size_)};
+    const Choices all_multipliers = fixed(encoded->streams[0], width, -1);
+    for (const Choice& multipliers : all_multipliers.all()) {
+      plan.children[0] = multipliers.plan;
+      // Several more steps to code and to decode are worth a gain that shows.
+      const std::size_t size = multipliers.size + corrections.size + exceptions.size + 3 * kNodeSize;
+      choices.add({.plan = plan, .size = size + size / 64});
+    }
   }
 
-  Choice tokens(ByteView view, Field field) const {
+  // Text as the numbers that it is.
+  void add_decimals(Choices& choices, ByteView view, Field field) const {
+    const codec::Codec* const codec = registry_.find(CodecId::decimals);
+    if (codec == nullptr) return;
+    Plan plan{.codec = CodecId::decimals};
+    plan.options.token = field;
+    // The narrowest that takes all that can be a number, with room for larger ones elsewhere in the block.
+    std::optional<codec::Encoded> found;
+    bool has_room = false;
+    for (const unsigned width : {1U, 2U, 4U, 8U}) {
+      codec::EncodeOptions options = plan.options;
+      options.width = width;
+      auto encoded = codec->encode(view, options);
+      if (!encoded) return;
+      if (encoded->streams[0].empty()) continue;
+      if (found && encoded->streams[2].size() >= found->streams[2].size() && has_room) break;
+      has_room = has_room_above(encoded->streams[0], width);
+      plan.options.width = width;
+      found = *std::move(encoded);
+    }
+    if (!found || found->streams[2].size() > view.size() / 4) return;
+    Choice kinds = back(found->streams[1]);
+    Choice texts = back(found->streams[2]);
+    if (found->streams[1].empty()) kinds.plan = {.codec = CodecId::rans};
+    plan.children = {{}, std::move(kinds.plan), effort_.backs.back()(raw_size_)};
+    Choices all_numbers = fixed(found->streams[0], plan.options.width, -1);
+    if (plan.options.width >= 4) add_multiples(all_numbers, found->streams[0], plan.options.width, true);
+    for (const Choice& numbers : all_numbers.all()) {
+      plan.children[0] = numbers.plan;
+      choices.add({.plan = plan, .size = numbers.size + kinds.size + texts.size + 3 * kNodeSize});
+    }
+  }
+
+  // Whether all of `numbers`, which have a sign, could be four times as large.
+  static bool has_room_above(ByteView numbers, std::size_t width) {
+    for (std::size_t i = width - 1; i < numbers.size(); i += width) {
+      const auto high = static_cast<std::int8_t>(numbers[i]);
+      if (high >= 32 || high < -32) return false;
+    }
+    return true;
+  }
+
+  void add_tokens(Choices& choices, ByteView view, Field field) const {
     Plan plan{.codec = CodecId::tokens};
     plan.options.token = field;
     const codec::Codec* const codec = registry_.find(CodecId::tokens);
     auto encoded = codec->encode(view, plan.options);
-    if (!encoded || encoded->streams[1].empty()) return {.plan = {}, .size = view.size()};
+    if (!encoded || encoded->streams[1].empty()) return;
     // A block has more tokens than a sample, and their numbers must not outgrow the plan for them.
     constexpr std::size_t kFew = 64;
     if (plan.options.width == 1 && encoded->streams[0].size() > kFew * view.size() / encoded->streams[1].size()) {
       plan.options.width = 2;
       encoded = codec->encode(view, plan.options);
-      if (!encoded || encoded->streams[1].empty()) return {.plan = {}, .size = view.size()};
+      if (!encoded || encoded->streams[1].empty()) return;
     }
     const auto signature = codec->signature(encoded->parameters);
     MMH_CHECK(signature.has_value());
     Choice dictionary = back(encoded->streams[0]);
-    Choice numbers = fixed(encoded->streams[1], signature->coded[1].width, 0);
-    plan.children = {std::move(dictionary.plan), std::move(numbers.plan)};
-    return {.plan = std::move(plan), .size = dictionary.size + numbers.size + 2 * kNodeSize};
+    plan.children = {std::move(dictionary.plan), {}};
+    const Choices all_numbers = fixed(encoded->streams[1], signature->coded[1].width, -1);
+    for (const Choice& numbers : all_numbers.all()) {
+      plan.children[1] = numbers.plan;
+      choices.add({.plan = plan, .size = dictionary.size + numbers.size + 2 * kNodeSize});
+    }
   }
 
   const codec::Registry& registry_;
@@ -281,8 +388,14 @@ std::optional<Plan> proven(const codec::Registry& registry, Plan plan, const Pla
                            std::vector<ByteView> parts, const RecordsEffort& effort) {
   if (plan.children.empty()) return std::nullopt;  // coders alone are the planner's to weigh, on more of the block
   if (has_steps(plan)) parts = {raw};
-  const std::size_t rival_size = size_of(registry, rival, parts);
-  const std::size_t size = size_of(registry, plan, parts);
+  std::size_t rival_size = size_of(registry, rival, parts);
+  std::size_t size = size_of(registry, plan, parts);
+  // A small gain on parts may be none on all, where the rival finds what comes again far back.
+  if (parts.size() > 1 && size < rival_size && size + rival_size / 16 > rival_size) {
+    parts = {raw};
+    rival_size = size_of(registry, rival, parts);
+    size = size_of(registry, plan, parts);
+  }
   if (effort.weighed != nullptr) {
     std::size_t raw_size = 0;
     for (const ByteView part : parts) raw_size += part.size();
@@ -310,12 +423,12 @@ std::optional<Plan> plan_numbers(const codec::Registry& registry, ByteView raw, 
   if (!has_all_codecs(registry) || raw.size() < kLeastBlock) return std::nullopt;
   const Search search(registry, effort, raw.size(), false);
   const ByteView sample = stretch(raw, kSampleSize, width);
-  Choice best = search.fixed(sample, width, 0);
+  Choice best = search.fixed(sample, width, 0).best();
   std::size_t unit = width;
   // Rows of an array: numbers of several kinds take turns.
   for (const std::size_t row : record_widths(sample)) {
     if (row == width || row % width != 0) continue;
-    Choice rows = search.fixed(stretch(raw, kSampleSize, row), row, 1);
+    Choice rows = search.fixed(stretch(raw, kSampleSize, row), row, 1).best();
     if (rows.size + rows.size / 64 >= best.size || nodes_of(rows.plan) > kNodesEnough) continue;
     best = std::move(rows);
     unit = row;
@@ -337,22 +450,25 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     std::size_t unit() const { return std::max<std::size_t>(width, 1); }
   };
   std::vector<Candidate> candidates;
+  const Buffer lines = is_lines(content) ? lines_from(raw, kSampleSize) : Buffer();
+  const Buffer few_lines = lines_from(lines, kSampleSize / 4);
   if (is_lines(content)) {
-    for (RecordLayout& layout : layouts_of_text(stretch(raw, kSampleSize, 1), '\n'))
-      candidates.push_back({0, std::move(layout)});
+    for (RecordLayout& layout : layouts_of_text(lines, '\n')) candidates.push_back({0, std::move(layout)});
+    for (RecordLayout& layout : layouts_of_lines(lines)) candidates.push_back({0, std::move(layout)});
   } else {
     const ByteView sample = stretch(raw, kSampleSize, 1);
     for (const std::size_t width : record_widths(sample)) candidates.push_back({width, {}});
     for (RecordLayout& layout : layouts_of_tagged(sample)) candidates.push_back({0, std::move(layout)});
   }
-  const auto sample_of = [&](const Candidate& candidate, bool quick) {
+  const auto sample_of = [&](const Candidate& candidate, bool quick) -> ByteView {
+    if (is_lines(content)) return quick ? few_lines : lines;
     return stretch(raw, quick ? kSampleSize / 4 : kSampleSize, candidate.unit());
   };
   const auto try_out = [&](const Candidate& candidate, bool quick, int depth) {
     const Search search(registry, effort, raw.size(), quick);
     const ByteView sample = sample_of(candidate, quick);
-    return candidate.width != 0 ? search.fixed(sample, candidate.width, depth)
-                                : search.split(sample, candidate.layout, depth);
+    return candidate.width != 0 ? search.fixed(sample, candidate.width, depth).best()
+                                : search.split(sample, candidate.layout, depth).best();
   };
   // Looking at one in all ways takes as long as looking at all in passing.
   std::optional<Candidate> candidate;
@@ -377,11 +493,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       candidate.reset();
     }
   }
-  best = {};
-  for (int depth = kDepthMax; depth >= 0 && candidate; --depth) {
-    best = try_out(*candidate, false, depth);
-    if (nodes_of(best.plan) <= kNodesEnough) break;
-  }
+  best = candidate ? try_out(*candidate, false, kDepthMax) : Choice();
   // What matches a whole block holds, a sample does not show; nor what else there is than in its middle.
   std::vector<ByteView> proof = proof_of(raw, effort.proof_size, unit);
   if (const std::vector<Column> columns = is_lines(content) ? std::vector<Column>() : columns_of(raw);

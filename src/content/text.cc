@@ -122,7 +122,7 @@ std::optional<ContentClass> class_of_text(const Histogram& counts, const HighByt
 
   if (high != 0 && high_bytes.valid * 50 < high_bytes.all * 49) {
     // Encodings of eight bits and of two bytes: no control characters at all, and words or lines.
-    const bool has_words = letters * 10 >= all && sum(" \n\r\t") * 100 >= all;
+    const bool has_words = (letters + digits) * 10 >= all && sum(" \n\r\t") * 100 >= all;
     if (control != 0 || all < 128 || !has_words) return std::nullopt;
   }
 

@@ -1,7 +1,10 @@
 #include "codecs/codecs_support.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <string>
 
 #include "mmh/base/check.h"
 #include "mmh/codecs/builtin.h"
@@ -99,6 +102,11 @@ std::vector<Variant> make_variants() {
   for (const unsigned width : {1u, 2u, 3u, 4u, 5u, 8u, 16u}) {
     all.push_back({"planes_" + std::to_string(width), CodecId::planes, EncodeOptions{.width = width}});
   }
+  for (const unsigned width : {1u, 2u, 4u, 8u}) {
+    all.push_back(
+        {"decimals_" + std::to_string(width), CodecId::decimals, EncodeOptions{.width = width, .token = line}});
+  }
+  all.push_back({"decimals_under_each_other", CodecId::decimals, {.width = 4, .token = {.width = 8}}});
   all.push_back({"planes_fp8", CodecId::planes, {.width = 1, .rotate = 1}});
   all.push_back({"planes_bf16", CodecId::planes, {.width = 2, .rotate = 1}});
   all.push_back({"planes_fp32_phase_3", CodecId::planes, {.width = 4, .rotate = 1, .phase = 3}});
@@ -207,6 +215,21 @@ Buffer branches(std::size_t size) {
     byte = static_cast<std::byte>(draw % 8 == 0 ? draw >> 32 : kUsual[(draw >> 8) % std::size(kUsual)]);
   }
   return bytes;
+}
+
+// Lines of figures with two digits behind the point, of which a few are none.
+Buffer figures(std::size_t size) {
+  Random random(11);
+  std::string lines;
+  while (lines.size() < size) {
+    const std::int64_t number = static_cast<std::int64_t>(random.below(9000)) - 1000;
+    if (random.below(50) == 0) {
+      lines += random.below(2) == 0 ? "n/a\n" : "-0.00\n";
+    } else {
+      lines += fmt::format("{}{}.{:02}\n", number < 0 ? "-" : "", std::abs(number) / 100, std::abs(number) % 100);
+    }
+  }
+  return copy_of(std::as_bytes(std::span(lines)).first(size));
 }
 
 // 251 bytes again and again, of a narrow range, with now and then another one.
@@ -346,6 +369,8 @@ std::string_view name_of(DataKind kind) {
       return "short_decimals";
     case DataKind::ticks:
       return "ticks";
+    case DataKind::figures:
+      return "figures";
   }
   return "";
 }
@@ -375,6 +400,8 @@ Buffer make_data(DataKind kind, std::size_t size) {
       return numbers(size, [](Random& random) { return static_cast<float>(random.below(10'000)) / 10; });
     case DataKind::ticks:
       return numbers(size, [](Random& random) { return static_cast<std::uint32_t>(700 * random.below(1 << 20) + 17); });
+    case DataKind::figures:
+      return figures(size);
   }
   return {};
 }

@@ -35,10 +35,11 @@ codec::DecodeContext decode_context(const Variant& variant, ByteView raw);
 /// Integer differences of width 2, split into planes, then `last`.
 codec::Plan image_plan(codec::Plan last);
 
-enum class DataKind { zeros, text, noise, ramp, records, branches, periodic, decimals, short_decimals, ticks };
-inline constexpr DataKind kDataKinds[] = {
-    DataKind::zeros,    DataKind::text,     DataKind::noise,    DataKind::ramp,           DataKind::records,
-    DataKind::branches, DataKind::periodic, DataKind::decimals, DataKind::short_decimals, DataKind::ticks};
+enum class DataKind { zeros, text, noise, ramp, records, branches, periodic, decimals, short_decimals, ticks, figures };
+inline constexpr DataKind kDataKinds[] = {DataKind::zeros,    DataKind::text,     DataKind::noise,
+                                          DataKind::ramp,     DataKind::records,  DataKind::branches,
+                                          DataKind::periodic, DataKind::decimals, DataKind::short_decimals,
+                                          DataKind::ticks,    DataKind::figures};
 std::string_view name_of(DataKind kind);
 Buffer make_data(DataKind kind, std::size_t size);
 

@@ -2,6 +2,8 @@
 //
 // MMH_WRITE_GOLDEN=1 adds frames that are missing, of a codec or a variant that is new; it never replaces one.
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
@@ -22,6 +24,12 @@ Buffer raw_of(const Variant& variant) {
   if (variant.id == CodecId::multiples) {
     if (variant.options.integers) return make_data(DataKind::ticks, 20'000);
     return make_data(variant.options.width == 8 ? DataKind::decimals : DataKind::short_decimals, 20'000);
+  }
+  if (variant.id == CodecId::decimals) {
+    if (variant.options.token.kind == codec::Field::Kind::terminated) return make_data(DataKind::figures, 20'000);
+    std::string table;
+    for (std::int64_t i = 0; i < 2500; ++i) table += fmt::format("{:8}", i * i % 7919 * 31 - 900);
+    return copy_of(std::as_bytes(std::span(table)));
   }
   return make_data(DataKind::periodic, 20'000);
 }

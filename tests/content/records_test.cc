@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "frames.h"
+#include "line_layout.h"
 #include "mmh/codecs/builtin.h"
 #include "mmh/content/planner.h"
 #include "record_layout.h"
@@ -121,6 +122,65 @@ Buffer table(std::size_t count) {
   return copy_of(as_bytes(out));
 }
 
+// Points and the triangles between them, as Wavefront writes them: lines of three kinds.
+Buffer mesh(std::size_t count) {
+  Random random(10);
+  std::string out = "# points and faces\n\n";
+  auto to = std::back_inserter(out);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t row = i / 100;
+    fmt::format_to(to, "v {}.{:06} {}.{:06} -{}.{:06}\n", i % 100, random.below(1000), row, random.below(1000), row % 7,
+                   random.below(100));
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    fmt::format_to(to, "vt 0.{:04} 0.{:04}\n", i % 100 * 99, i / 100 % 100 * 99);
+    if (i > 102) fmt::format_to(to, "f {}/{} {}/{} {}/{}\n", i - 101, i - 101, i - 100, i - 100, i + 1, i + 1);
+  }
+  return copy_of(as_bytes(out));
+}
+
+// A title, then numbers under each other.
+Buffer report(std::size_t count) {
+  Random random(11);
+  std::string out = "Readings of the day\n\n";
+  for (std::size_t i = 0; i < count; ++i) {
+    fmt::format_to(std::back_inserter(out), "{:7}  {:02}:{:02}{:10.2f}{:6}\n", 5 * i, i / 60 % 24, i % 60,
+                   static_cast<double>(random.below(4000)) / 100 - 20, random.below(300));
+  }
+  return copy_of(as_bytes(out));
+}
+
+// Two series in turns, a number a line.
+Buffer indices(std::size_t count) {
+  Random random(12);
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) {
+    fmt::format_to(std::back_inserter(out), "{}\n", i % 2 == 0 ? 20'000 + i : 60'000 + i + random.below(4));
+  }
+  return copy_of(as_bytes(out));
+}
+
+// A dBase table: a name, a number and an amount in each row, without anything between them.
+Buffer dbase(std::size_t count) {
+  constexpr std::size_t kFields = 3;
+  constexpr std::size_t kHeader = 32 + 32 * kFields + 1;
+  constexpr std::size_t kRow = 1 + 20 + 9 + 14;
+  Random random(13);
+  Buffer out;
+  put(out, std::array<std::uint8_t, 4>{3, 125, 11, 22});
+  put(out, static_cast<std::uint32_t>(count));
+  put(out, static_cast<std::uint16_t>(kHeader));
+  put(out, static_cast<std::uint16_t>(kRow));
+  out.resize(kHeader - 1);
+  put(out, '\r');
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string row = fmt::format(" {:<20}{:9}{:14.3f}", fmt::format("name{}", random.below(3000)), 7 * i,
+                                        static_cast<double>(random.below(1'000'000)) / 1000);
+    append(out, as_bytes(row));
+  }
+  return out;
+}
+
 // A column of integers that rise, one of 16-bit numbers, one of text.
 Buffer columns(std::size_t count) {
   Random random(5);
@@ -205,6 +265,44 @@ TEST(RecordLayout, FindsTheMarksThatLinesShare) {
   EXPECT_TRUE(layouts_of_text(test::text_bytes(1000, 1), '\0').empty());
 }
 
+TEST(LineLayout, TellsLinesApartByTheirFirstWords) {
+  const auto layouts = layouts_of_lines(mesh(3000));
+  ASSERT_GE(layouts.size(), 2u);
+  const auto kinds_of = [](const RecordLayout& layout) {
+    std::vector<std::string> found;
+    for (const codec::RecordSchema& schema : layout.schemas) {
+      found.push_back(std::string(as_text(schema.signature)) + ": " + fields_of(schema));
+    }
+    return found;
+  };
+  EXPECT_THAT(kinds_of(layouts[0]),
+              testing::UnorderedElementsAre("f : 2 /   /   / end", "v : 2 .   .   - . end", "vt : 3 .   . end"));
+  EXPECT_THAT(kinds_of(layouts[1]),
+              testing::UnorderedElementsAre("f : 2 /   /   / end", "v : 2     end", "vt : 3   end"));
+  EXPECT_TRUE(layouts_of_lines(test::text_bytes(100'000, 1)).empty());
+}
+
+TEST(LineLayout, CutsLinesOfOneLengthWhereSpacesStandUnderEachOther) {
+  const auto layouts = layouts_of_lines(report(3000));
+  ASSERT_EQ(layouts.size(), 1u);
+  EXPECT_EQ(fields_of(layouts[0].schemas[0]), "7 : 2 10 6 end");
+}
+
+TEST(LineLayout, TakesLinesFromAllOverInWholes) {
+  const Buffer raw = indices(50'000);
+  const Buffer lines = lines_from(raw, 60'000);
+  EXPECT_LE(lines.size(), 60'000u);
+  EXPECT_GT(lines.size(), 59'000u);
+  EXPECT_EQ(as_text(lines).substr(0, 6), as_text(raw).substr(0, 6));
+  EXPECT_EQ(as_text(lines).substr(lines.size() - 6), as_text(raw).substr(raw.size() - 6));
+  std::size_t odd = 0;
+  for (std::string_view rest = as_text(lines); !rest.empty(); rest.remove_prefix(rest.find('\n') + 1)) {
+    if (rest.find('\n') < 5) ++odd;
+  }
+  EXPECT_EQ(odd, 0u);
+  EXPECT_EQ(lines_from(raw, raw.size()), raw);
+}
+
 TEST(RecordLayout, TellsColumnsApart) {
   const Buffer data = columns(100'000);
   const auto found = columns_of(data);
@@ -243,6 +341,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, RecordsPlan,
                                          Kind{"rows", rows, 12'000, ContentClass::binary},
                                          Kind{"tagged", tagged, 20'000, ContentClass::records},
                                          Kind{"table", table, 12'000, ContentClass::log},
+                                         Kind{"mesh", mesh, 12'000, ContentClass::log},
+                                         Kind{"report", report, 12'000, ContentClass::log},
+                                         Kind{"indices", indices, 30'000, ContentClass::log},
+                                         Kind{"dbase", dbase, 12'000, ContentClass::records},
                                          Kind{"columns", columns, 100'000, ContentClass::binary},
                                          Kind{"prices", prices, 100'000, ContentClass::binary}),
                          [](const auto& kind) { return std::string(kind.param.name); });
@@ -308,6 +410,14 @@ TEST(NumbersPlan, RowsOfDecimalsOfSeveralKindsAreToldApart) {
   const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
   EXPECT_LT(frame.size(), kCount * 52 / 8);
   EXPECT_EQ(bytes_back(frame, raw), "");
+}
+
+// Of a row of the report: the time and the number follow from those before, the others take 12 and 8.2 bits.
+TEST(RecordsPlan, FiguresInTextTakeNoMoreThanAsNumbers) {
+  constexpr std::size_t kCount = 30'000;
+  const Buffer raw = report(kCount);
+  const codec::Plan plan = default_planner(registry()).plan(raw, ContentClass::log, 5);
+  EXPECT_LT(codec::encode_frame(registry(), plan, raw)->size(), kCount * 22 / 8);
 }
 
 TEST(RecordsPlan, ALongBlockShrinksAsAShortOneDoes) {

@@ -88,6 +88,35 @@ Buffer csv_file(std::size_t size, std::uint64_t seed) {
   return out;
 }
 
+// The same with names in an encoding of two bytes for each letter, all above 127.
+Buffer two_byte_csv_file(std::size_t size, std::uint64_t seed) {
+  Random random(seed);
+  Buffer out;
+  while (out.size() < size) {
+    Random letters(random.below(400));
+    for (std::uint64_t i = 0; i < 4 + 2 * letters.below(4); ++i) {
+      put(out, static_cast<std::uint8_t>(0xA4 + letters.below(70)));
+    }
+    put_text(out, fmt::format(",{},{},{}\n", random.below(1300), random.below(1300), 4000 + random.below(5000)));
+  }
+  return out;
+}
+
+Buffer dbase_file(std::size_t size, std::uint64_t seed) {
+  Random random(seed);
+  Buffer out;
+  for (const unsigned byte : {3U, 125U, 11U, 22U, 0U, 16U, 0U, 0U, 97U, 0U, 36U, 0U}) {
+    put(out, static_cast<std::uint8_t>(byte));
+  }
+  out.resize(96);
+  put_text(out, "\r");
+  while (out.size() < size) {
+    put_text(out, fmt::format(" {:<20}{:15.4f}", fmt::format("name{}", random.below(500)),
+                              static_cast<double>(random.below(10'000'000)) / 10'000));
+  }
+  return out;
+}
+
 Buffer xml_file(std::size_t size, std::uint64_t seed) {
   Random random(seed);
   Buffer out;
@@ -240,6 +269,8 @@ const std::vector<Kind>& kinds() {
       {"json", json, json_file},
       {"log", log, log_file},
       {"csv", log, csv_file},
+      {"csv of two-byte letters", log, two_byte_csv_file},
+      {"dbase", records, dbase_file},
       {"fp64", tensor, tensor_file<8>},
       {"fp32", tensor, tensor_file<4>},
       {"fp32 +3", tensor, tensor_file<4, false, 3>},

@@ -153,7 +153,7 @@ class Splitter {
       at += skipped;
     }
     put_literal(raw.last(literal));
-    return streams_[kControl].size() + streams_[kLiteralSizes].size() <= raw.size() / 8 + 64;
+    return is_regular() || streams_[kControl].size() + streams_[kLiteralSizes].size() <= raw.size() / 8 + 64;
   }
 
   // Whether there is one schema and nothing between its records.

@@ -49,6 +49,7 @@ enum class CodecId : std::uint32_t {
   sparse = 38,
   bit_records = 39,
   multiples = 40,
+  decimals = 41,
   base_copy = 48,
   base_delta = 49,
   base_zstd = 50,
@@ -112,7 +113,7 @@ struct EncodeOptions {
   int level = 0;            ///< The library's own scale.
   unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
   unsigned width = 1;   ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
-                        ///< zigzag, xor_delta, base_delta, multiples); bits of a record (bit_records).
+                        ///< zigzag, xor_delta, base_delta, multiples, decimals); bits of a record (bit_records).
   unsigned rotate = 0;  ///< planes: bits by which each element is rotated left first.
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
   std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
@@ -138,7 +139,7 @@ struct EncodeOptions {
   int lc = -1, lp = -1, pb = -1;
   std::shared_ptr<const Dictionary> dictionary = nullptr;  ///< zstd only.
   std::shared_ptr<const RecordLayout> layout = nullptr;    ///< records: what to look for; null: nothing.
-  Field token = {};                                        ///< tokens: what one is; its stream is ignored.
+  Field token = {};                                        ///< tokens, decimals: what one is; its stream is ignored.
   std::shared_ptr<const BaseReference> base = nullptr;     ///< base_copy, base_delta, base_zstd, which need it.
   unsigned mantissa = 0;         ///< base_delta: bits below the exponent of an element that is a float; 0: integers.
   bool relative_change = false;  ///< base_delta: changes are expected in proportion to the elements, not of one size.

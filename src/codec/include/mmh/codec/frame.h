@@ -20,7 +20,7 @@ struct Plan {
 };
 
 inline constexpr std::size_t kRawSizeMax = std::size_t{64} << 20;     ///< Most bytes that one frame stands for.
-inline constexpr std::size_t kNodesMax = 64;                          ///< Most codec nodes in a frame.
+inline constexpr std::size_t kNodesMax = 128;                         ///< Most codec nodes in a frame.
 inline constexpr std::size_t kStreamsMax = 128;                       ///< Most stored streams in a frame.
 inline constexpr std::size_t kParametersMax = std::size_t{64} << 10;  ///< Most bytes of one node's parameters.
 inline constexpr std::size_t kFrameOverheadMax = 8;  ///< Bytes by which a frame may exceed its raw bytes.
