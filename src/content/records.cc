@@ -383,25 +383,24 @@ std::size_t size_of(const codec::Registry& registry, const Plan& plan, const std
   return size;
 }
 
-// `plan`, if it makes one in a hundred less of parts of the block than `rival`.
+// What a plan must gain on parts of a block: one in so many bytes. Of lines, it is more that comes again far back,
+// where parts do not show it.
+constexpr std::size_t kGain = 100;
+constexpr std::size_t kGainOfLines = 24;
+
+// `plan`, if it makes one in `gain_of` less of parts of the block than `rival`.
 std::optional<Plan> proven(const codec::Registry& registry, Plan plan, const Plan& rival, ByteView raw,
-                           std::vector<ByteView> parts, const RecordsEffort& effort) {
+                           std::vector<ByteView> parts, const RecordsEffort& effort, std::size_t gain_of) {
   if (plan.children.empty()) return std::nullopt;  // coders alone are the planner's to weigh, on more of the block
   if (has_steps(plan)) parts = {raw};
-  std::size_t rival_size = size_of(registry, rival, parts);
-  std::size_t size = size_of(registry, plan, parts);
-  // A small gain on parts may be none on all, where the rival finds what comes again far back.
-  if (parts.size() > 1 && size < rival_size && size + rival_size / 16 > rival_size) {
-    parts = {raw};
-    rival_size = size_of(registry, rival, parts);
-    size = size_of(registry, plan, parts);
-  }
+  const std::size_t rival_size = size_of(registry, rival, parts);
+  const std::size_t size = size_of(registry, plan, parts);
   if (effort.weighed != nullptr) {
     std::size_t raw_size = 0;
     for (const ByteView part : parts) raw_size += part.size();
     effort.weighed(plan, size, raw_size);
   }
-  if (size + rival_size / 100 >= rival_size) return std::nullopt;
+  if (size + rival_size / gain_of >= rival_size) return std::nullopt;
   return plan;
 }
 
@@ -433,7 +432,7 @@ std::optional<Plan> plan_numbers(const codec::Registry& registry, ByteView raw, 
     best = std::move(rows);
     unit = row;
   }
-  return proven(registry, std::move(best.plan), rival, raw, proof_of(raw, effort.proof_size, unit), effort);
+  return proven(registry, std::move(best.plan), rival, raw, proof_of(raw, effort.proof_size, unit), effort, kGain);
 }
 
 std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, const ContentType& type,
@@ -488,7 +487,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     const std::vector<ByteView> ends = {raw.first(std::min(raw.size(), sample.size())),
                                         end_of(raw, sample.size(), unit)};
     const std::size_t all_plain = plain_size + size_of(registry, plain, ends);
-    if (best.size >= plain_size - plain_size / 64 ||
+    if (best.size >= plain_size - plain_size / (is_lines(content) ? kGainOfLines : 64) ||
         best.size + size_of(registry, best.plan, ends) > all_plain + all_plain / 16) {
       candidate.reset();
     }
@@ -505,7 +504,8 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       proof = {raw};  // columns are all of it
     }
   }
-  return proven(registry, std::move(best.plan), rival, raw, std::move(proof), effort);
+  return proven(registry, std::move(best.plan), rival, raw, std::move(proof), effort,
+                is_lines(content) ? kGainOfLines : kGain);
 }
 
 }  // namespace mmh::content
