@@ -105,18 +105,19 @@ Field terminated(char end, std::size_t stream) {
           .stream = static_cast<std::uint32_t>(stream)};
 }
 
-// The first word and the mark behind it; empty where there is none.
+// The first word, marks before it and the one behind it included; empty where there is none.
 std::string_view first_word(std::string_view line) {
-  constexpr std::size_t kWordMax = 24;
-  std::size_t size = 0;
-  while (size < line.size() && size < kWordMax && is_letter(line[size])) ++size;
-  while (size < line.size() && size < kWordMax && !is_mark(line[size])) ++size;
-  if (size == 0 || size == kWordMax || size == line.size() || !is_letter(line[0])) return {};
-  return line.substr(0, size + 1);
+  constexpr std::size_t kSizeMax = 40;
+  line = line.substr(0, kSizeMax);
+  const auto word = std::ranges::find_if_not(line, is_mark);
+  if (word == line.end() || !is_letter(*word)) return {};
+  const auto end = std::find_if(word, line.end(), is_mark);
+  if (end == line.end()) return {};
+  return line.substr(0, static_cast<std::size_t>(end - line.begin()) + 1);
 }
 
 // Lines whose kind their first words tell: each kind has fields of its own.
-std::optional<RecordLayout> layout_by_first_word(const std::vector<std::string_view>& lines, Marks which) {
+std::optional<RecordLayout> layout_by_first_word(const std::vector<std::string_view>& lines, char end, Marks which) {
   constexpr std::size_t kKindsMax = 12;
   std::map<std::string_view, std::vector<std::string_view>> kinds;
   for (const std::string_view line : lines) {
@@ -129,7 +130,7 @@ std::optional<RecordLayout> layout_by_first_word(const std::vector<std::string_v
   if (kinds.empty() || kinds.size() > kKindsMax || covered * 10 < lines.size() * 6) return std::nullopt;
 
   std::vector<std::string> ends;
-  for (const auto& [word, rests] : kinds) ends.push_back(common_marks(rests, which) + '\n');
+  for (const auto& [word, rests] : kinds) ends.push_back(common_marks(rests, which) + end);
   const auto streams = [&] {
     std::size_t count = 1;
     for (const std::string& of : ends) count += of.size();
@@ -147,7 +148,7 @@ std::optional<RecordLayout> layout_by_first_word(const std::vector<std::string_v
     RecordSchema& schema = layout.schemas.emplace_back();
     schema.signature = copy_of(std::as_bytes(std::span(word)));
     schema.fields.push_back({.width = static_cast<std::uint32_t>(word.size())});
-    for (const char end : ends[kind]) schema.fields.push_back(terminated(end, stream++));
+    for (const char of : ends[kind]) schema.fields.push_back(terminated(of, stream++));
     ++kind;
   }
   return layout;
@@ -188,7 +189,7 @@ std::vector<Field> fields_under_each_other(const std::vector<std::string_view>& 
 }
 
 // Lines of one length, or of a few.
-std::optional<RecordLayout> layout_of_even_lines(const std::vector<std::string_view>& lines) {
+std::optional<RecordLayout> layout_of_even_lines(const std::vector<std::string_view>& lines, char end) {
   constexpr std::size_t kWidthMin = 8;
   constexpr std::size_t kWidthMax = 1024;
   constexpr std::size_t kKindsMax = 6;
@@ -207,36 +208,54 @@ std::optional<RecordLayout> layout_of_even_lines(const std::vector<std::string_v
     RecordSchema& schema = layout.schemas.emplace_back();
     schema.fields = fields_under_each_other(rows, true, (kStreamsMax - stream) / left--);
     for (Field& field : schema.fields) field.stream = static_cast<std::uint32_t>(stream++);
-    schema.fields.push_back(terminated('\n', stream++));
+    schema.fields.push_back(terminated(end, stream++));
   }
   if (layout.schemas.size() == 1 && layout.schemas[0].fields.size() < 3) return std::nullopt;
   return layout;
 }
 
 // Lines that are a number each.
-std::optional<RecordLayout> layout_of_numbers(const std::vector<std::string_view>& lines) {
+std::optional<RecordLayout> layout_of_numbers(const std::vector<std::string_view>& lines, char end) {
   const auto numbers = std::ranges::count_if(
       lines, [](std::string_view line) { return line.find_first_not_of("0123456789.- ") == std::string_view::npos; });
   if (!nearly_all(static_cast<std::size_t>(numbers), lines.size())) return std::nullopt;
   RecordLayout layout;
-  layout.schemas.emplace_back().fields.push_back(terminated('\n', 0));
+  layout.schemas.emplace_back().fields.push_back(terminated(end, 0));
   return layout;
 }
 
 }  // namespace
 
-Buffer lines_from(ByteView raw, std::size_t size) {
+Buffer lines_from(ByteView raw, std::size_t size, char end) {
   constexpr std::size_t kParts = 6;
   if (raw.size() <= size) return copy_of(raw);
   Buffer lines;
   lines.reserve(size);
   for (std::size_t part = 0; part < kParts; ++part) {
     std::string_view text = as_text(raw.subspan((raw.size() - size / kParts) / (kParts - 1) * part, size / kParts));
-    if (part != 0) text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
-    text = text.substr(0, text.rfind('\n') + 1);
+    if (part != 0) text.remove_prefix(std::min(text.size(), text.find(end) + 1));
+    text = text.substr(0, text.rfind(end) + 1);
     append(lines, std::as_bytes(std::span(text)));
   }
   return lines;
+}
+
+std::vector<char> ends_of_lines(ByteView raw) {
+  constexpr std::size_t kSampleSize = std::size_t{64} << 10;
+  constexpr std::size_t kLong = 400;
+  constexpr std::size_t kShort = 8;
+  const std::string_view text = as_text(raw.subspan((raw.size() - std::min(raw.size(), kSampleSize)) / 2));
+  const std::string_view sample = text.substr(0, kSampleSize);
+  const auto mean_of = [&](char end) {
+    const auto count = static_cast<std::size_t>(std::ranges::count(sample, end));
+    return sample.size() / std::max<std::size_t>(count, 1);
+  };
+  if (mean_of('\n') <= kLong) return {'\n'};
+  std::vector<char> ends;
+  for (const char end : std::string_view("}])>")) {
+    if (const std::size_t mean = mean_of(end); mean >= kShort && mean <= kLong) ends.push_back(end);
+  }
+  return ends;
 }
 
 std::vector<RecordLayout> layouts_of_text(ByteView data, std::uint8_t terminator) {
@@ -275,17 +294,17 @@ std::vector<RecordLayout> layouts_of_text(ByteView data, std::uint8_t terminator
   return layouts;
 }
 
-std::vector<RecordLayout> layouts_of_lines(ByteView data) {
+std::vector<RecordLayout> layouts_of_lines(ByteView data, char end) {
   constexpr std::size_t kLinesMax = 1200;
   constexpr std::size_t kLinesMin = 24;
-  const std::vector<std::string_view> lines = sample_of(data, '\n', kLinesMax);
+  const std::vector<std::string_view> lines = sample_of(data, end, kLinesMax);
   if (lines.size() < kLinesMin) return {};
   std::vector<RecordLayout> layouts;
   for (const Marks which : {Marks::all, Marks::but_of_numbers}) {
-    if (auto layout = layout_by_first_word(lines, which)) layouts.push_back(*std::move(layout));
+    if (auto layout = layout_by_first_word(lines, end, which)) layouts.push_back(*std::move(layout));
   }
-  if (auto layout = layout_of_even_lines(lines)) layouts.push_back(*std::move(layout));
-  if (auto layout = layout_of_numbers(lines)) layouts.push_back(*std::move(layout));
+  if (auto layout = layout_of_even_lines(lines, end)) layouts.push_back(*std::move(layout));
+  if (auto layout = layout_of_numbers(lines, end)) layouts.push_back(*std::move(layout));
   return layouts;
 }
 

@@ -9,15 +9,18 @@
 
 namespace mmh::content {
 
-/// About `size` bytes of `raw` in whole lines, from all over it.
-Buffer lines_from(ByteView raw, std::size_t size);
+/// What lines of `raw`, a text, may end with: line feeds or, where those are rare, brackets.
+std::vector<char> ends_of_lines(ByteView raw);
+
+/// About `size` bytes of `raw` in whole lines, from all over it. `end`: what lines end with.
+Buffer lines_from(ByteView raw, std::size_t size, char end);
 
 /// Layouts of fields of text, each of which ends with `terminator`: by the marks that nearly all have.
 std::vector<codec::RecordLayout> layouts_of_text(ByteView data, std::uint8_t terminator);
 
 /// Layouts of lines: of several kinds, which their first words tell; of one length, with fields under each other; of
 /// a number each.
-std::vector<codec::RecordLayout> layouts_of_lines(ByteView lines);
+std::vector<codec::RecordLayout> layouts_of_lines(ByteView lines, char end);
 
 /// The layout of records of `width` bytes of text under each other, at least one of which is cut by spaces; else
 /// nothing. Requires: data begins with a record.

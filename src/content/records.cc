@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -443,24 +444,36 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       content == ContentClass::audio) {
     return std::nullopt;
   }
+  struct Lines {
+    Buffer all;
+    Buffer few;
+  };
   struct Candidate {
     std::size_t width = 0;  // of records; 0: the layout says
     RecordLayout layout;
+    std::shared_ptr<const Lines> lines = nullptr;  // a sample, where it is of lines
     std::size_t unit() const { return std::max<std::size_t>(width, 1); }
   };
   std::vector<Candidate> candidates;
-  const Buffer lines = is_lines(content) ? lines_from(raw, kSampleSize) : Buffer();
-  const Buffer few_lines = lines_from(lines, kSampleSize / 4);
   if (is_lines(content)) {
-    for (RecordLayout& layout : layouts_of_text(lines, '\n')) candidates.push_back({0, std::move(layout)});
-    for (RecordLayout& layout : layouts_of_lines(lines)) candidates.push_back({0, std::move(layout)});
+    for (const char end : ends_of_lines(raw)) {
+      const auto lines = std::make_shared<Lines>();
+      lines->all = lines_from(raw, kSampleSize, end);
+      lines->few = lines_from(lines->all, kSampleSize / 4, end);
+      const auto offer = [&](std::vector<RecordLayout> layouts) {
+        for (RecordLayout& layout : layouts) candidates.push_back({0, std::move(layout), lines});
+      };
+      offer(layouts_of_text(lines->all, static_cast<std::uint8_t>(end)));
+      offer(layouts_of_lines(lines->all, end));
+    }
   } else {
     const ByteView sample = stretch(raw, kSampleSize, 1);
-    for (const std::size_t width : record_widths(sample)) candidates.push_back({width, {}});
-    for (RecordLayout& layout : layouts_of_tagged(sample)) candidates.push_back({0, std::move(layout)});
+    for (const std::size_t width : record_widths(sample)) candidates.push_back({.width = width, .layout = {}});
+    for (RecordLayout& layout : layouts_of_tagged(sample))
+      candidates.push_back({.width = 0, .layout = std::move(layout)});
   }
   const auto sample_of = [&](const Candidate& candidate, bool quick) -> ByteView {
-    if (is_lines(content)) return quick ? few_lines : lines;
+    if (candidate.lines != nullptr) return quick ? candidate.lines->few : candidate.lines->all;
     return stretch(raw, quick ? kSampleSize / 4 : kSampleSize, candidate.unit());
   };
   const auto try_out = [&](const Candidate& candidate, bool quick, int depth) {

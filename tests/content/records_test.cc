@@ -266,7 +266,7 @@ TEST(RecordLayout, FindsTheMarksThatLinesShare) {
 }
 
 TEST(LineLayout, TellsLinesApartByTheirFirstWords) {
-  const auto layouts = layouts_of_lines(mesh(3000));
+  const auto layouts = layouts_of_lines(mesh(3000), '\n');
   ASSERT_GE(layouts.size(), 2u);
   const auto kinds_of = [](const RecordLayout& layout) {
     std::vector<std::string> found;
@@ -279,18 +279,18 @@ TEST(LineLayout, TellsLinesApartByTheirFirstWords) {
               testing::UnorderedElementsAre("f : 2 /   /   / end", "v : 2 .   .   - . end", "vt : 3 .   . end"));
   EXPECT_THAT(kinds_of(layouts[1]),
               testing::UnorderedElementsAre("f : 2 /   /   / end", "v : 2     end", "vt : 3   end"));
-  EXPECT_TRUE(layouts_of_lines(test::text_bytes(100'000, 1)).empty());
+  EXPECT_TRUE(layouts_of_lines(test::text_bytes(100'000, 1), '\n').empty());
 }
 
 TEST(LineLayout, CutsLinesOfOneLengthWhereSpacesStandUnderEachOther) {
-  const auto layouts = layouts_of_lines(report(3000));
+  const auto layouts = layouts_of_lines(report(3000), '\n');
   ASSERT_EQ(layouts.size(), 1u);
   EXPECT_EQ(fields_of(layouts[0].schemas[0]), "7 : 2 10 6 end");
 }
 
 TEST(LineLayout, TakesLinesFromAllOverInWholes) {
   const Buffer raw = indices(50'000);
-  const Buffer lines = lines_from(raw, 60'000);
+  const Buffer lines = lines_from(raw, 60'000, '\n');
   EXPECT_LE(lines.size(), 60'000u);
   EXPECT_GT(lines.size(), 59'000u);
   EXPECT_EQ(as_text(lines).substr(0, 6), as_text(raw).substr(0, 6));
@@ -300,7 +300,7 @@ TEST(LineLayout, TakesLinesFromAllOverInWholes) {
     if (rest.find('\n') < 5) ++odd;
   }
   EXPECT_EQ(odd, 0u);
-  EXPECT_EQ(lines_from(raw, raw.size()), raw);
+  EXPECT_EQ(lines_from(raw, raw.size(), '\n'), raw);
 }
 
 TEST(RecordLayout, TellsColumnsApart) {
