@@ -87,6 +87,7 @@ void round_trip(const codec::Codec& codec, ByteView in) {
   options.channels = 1 + (flags >> 5);
   options.contexts = 1 + (flags >> 3);
   options.row_size = std::uint64_t{options.width} * (2 * options.channels + 3);
+  options.slice_size = 3 * options.row_size;
   options.delta_distance = flags >> 5;
   options.rotate = flags >> 5;
   options.token = {.kind = static_cast<codec::Field::Kind>(options.width % 3),

@@ -51,39 +51,55 @@ std::vector<Buffer> ResidualWriter::finish() && {
 }
 
 ResidualReader::ResidualReader(std::size_t width, std::span<const ByteView> streams)
-    : symbols_(width), contexts_(streams.size() - 1), extra_(streams.back()) {
+    : symbols_(width), contexts_(streams.size() - 1), has_extra_(width > 1), extra_(streams.back()) {
   MMH_CHECK(!streams.empty() && streams.size() <= codec::kCodecStreamsMax);
   for (std::size_t i = 0; i < contexts_; ++i) places_[i] = {u8(streams[i]), u8(streams[i]) + streams[i].size()};
 }
 
-std::uint32_t ResidualReader::take_bits(unsigned count) {
-  if (bit_count_ < count) {
-    if (extra_.size() >= sizeof(std::uint32_t)) {
-      bits_ |= std::uint64_t{load_le<std::uint32_t>(extra_)} << bit_count_;
-      bit_count_ += 32;
-      extra_ = extra_.subspan(sizeof(std::uint32_t));
-    } else {
-      for (; bit_count_ < count && !extra_.empty(); bit_count_ += 8) {
-        bits_ |= std::to_integer<std::uint64_t>(extra_[0]) << bit_count_;
-        extra_ = extra_.subspan(1);
-      }
-      if (bit_count_ < count) {
-        short_ = true;
-        return 0;
-      }
-    }
+std::uint64_t ResidualReader::last_bits_at(std::uint64_t place) const {
+  std::uint64_t bits = 0;
+  for (std::uint64_t byte = place / 8, i = 0; byte < extra_.size() && i < sizeof bits; ++byte, ++i) {
+    bits |= std::to_integer<std::uint64_t>(extra_[static_cast<std::size_t>(byte)]) << (8 * i);
   }
-  const auto value = static_cast<std::uint32_t>(bits_ & ((std::uint64_t{1} << count) - 1));
-  bits_ >>= count;
-  bit_count_ -= count;
-  return value;
+  return bits >> (place % 8);
+}
+
+// Whether there are extra bits is not to be foreseen: so they are always looked at, and often none taken.
+template <bool kHasExtra>
+void ResidualReader::take_all(std::span<const std::uint8_t> contexts, std::uint16_t* numbers) {
+  std::uint64_t at = place_;
+  bool is_short = false;
+  for (std::size_t i = 0; i < contexts.size(); ++i) {
+    Place& place = places_[contexts[i]];
+    if (place.next == place.end) [[unlikely]] {
+      is_short = true;
+      numbers[i] = 0;
+      continue;
+    }
+    const auto& [base, extra] = symbols_[*place.next++];
+    std::uint64_t more = 0;
+    if constexpr (kHasExtra) {
+      more = bits_at(at) & ((std::uint64_t{1} << extra) - 1);
+      at += extra;
+    }
+    numbers[i] = static_cast<std::uint16_t>(base + more);
+  }
+  place_ = at;
+  short_ |= is_short;
+}
+
+void ResidualReader::take_run(std::span<const std::uint8_t> contexts, std::uint16_t* numbers) {
+  if (has_extra_) {
+    take_all<true>(contexts, numbers);
+  } else {
+    take_all<false>(contexts, numbers);
+  }
 }
 
 bool ResidualReader::finished() const {
   const bool used_up = std::ranges::all_of(std::span(places_).first(contexts_),
                                            [](const Place& place) { return place.next == place.end; });
-  // What is left of the last byte read, and of bytes read ahead, which must not have been whole ones.
-  return used_up && !short_ && extra_.empty() && bit_count_ < 8 && bits_ == 0;
+  return used_up && !short_ && (place_ + 7) / 8 == extra_.size() && bits_at(place_) == 0;
 }
 
 void ActivityContexts::set(unsigned shift, std::span<const std::uint32_t> thresholds) {

@@ -20,7 +20,10 @@ ContentType content_type(const Region& region) {
   type.element = region.type;
   type.big_endian = region.big_endian;
   type.channels = region.channels;
-  if (region.content == ContentClass::image) type.row_size = region.row_size;
+  if (region.content == ContentClass::image) {
+    type.row_size = region.row_size;
+    type.slice_size = region.slice_size;
+  }
   return type;
 }
 

@@ -62,6 +62,18 @@ std::vector<Region> find_in(const RandomAccessSource& file, std::uint64_t size, 
     case dicom:
       find_dicom(reader, regions);
       break;
+    case nifti:
+      find_nifti(reader, regions);
+      break;
+    case nrrd:
+      find_nrrd(reader, regions);
+      break;
+    case meta_image:
+      find_meta_image(reader, regions);
+      break;
+    case fits:
+      find_fits(reader, regions);
+      break;
     case wav:
       find_wav(reader, regions);
       break;
@@ -108,6 +120,14 @@ std::string_view format_name(LayoutFormat format) {
       return "TIFF";
     case dicom:
       return "DICOM";
+    case nifti:
+      return "NIfTI";
+    case nrrd:
+      return "NRRD";
+    case meta_image:
+      return "MetaImage";
+    case fits:
+      return "FITS";
     case wav:
       return "WAV";
     case aiff:
@@ -147,6 +167,9 @@ std::optional<LayoutFormat> layout_format(ByteView head, std::uint64_t file_size
     case 'B':
       if (has("BM")) return bmp;
       break;
+    case 'N':
+      if (is_nrrd(head)) return nrrd;
+      break;
     case 'I':
       if (has("II*\0"sv) || has("II+\0"sv)) return tiff;
       break;
@@ -155,6 +178,9 @@ std::optional<LayoutFormat> layout_format(ByteView head, std::uint64_t file_size
       break;
     case 'R':
       if ((has("RIFF") || has("RF64")) && has("WAVE", 8)) return wav;
+      break;
+    case 'S':
+      if (has("SIMPLE  =")) return fits;
       break;
     case 'F':
       if (has("FORM") && has("AIFF", 8)) return aiff;
@@ -170,6 +196,8 @@ std::optional<LayoutFormat> layout_format(ByteView head, std::uint64_t file_size
   const auto header = load_le<std::uint64_t>(head);
   if (has("{\"", 8) && header >= 2 && header <= file_size - 8) return safetensors;
   if (has("DICM", 128)) return dicom;
+  if (is_nifti(head)) return nifti;
+  if (is_meta_image(head)) return meta_image;
   if (content == ContentClass::tensor) return raw_floats;
   if (content == ContentClass::image) return raw_picture;
   return std::nullopt;
@@ -193,6 +221,7 @@ std::vector<Region> coarse_layout(std::vector<Region> regions, std::uint64_t siz
       if (same && last.offset + last.size == region.offset && (last.size < size_min || region.size < size_min)) {
         last.size += region.size;
         if (last.row_size != region.row_size) last.row_size = 0;
+        if (last.slice_size != region.slice_size) last.slice_size = 0;
         if (last.inner_size != region.inner_size) last.inner_size = 0;
         continue;
       }

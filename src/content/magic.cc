@@ -248,6 +248,33 @@ bool is_onnx(ByteView head) {
   return false;
 }
 
+bool is_nifti(ByteView head) {
+  // The size of the header, in either order of bytes, and what names version and kind.
+  if (has(head, "\x5C\1\0\0"sv) || has(head, "\0\0\1\x5C"sv)) return has(head, "n+1\0"sv, 344);
+  if (has(head, "\x1C\2\0\0"sv) || has(head, "\0\0\2\x1C"sv)) return has(head, "n+2\0\r\n\x1A\n"sv, 4);
+  return false;
+}
+
+namespace {
+
+constexpr std::size_t kTextHeaderMax = 4096;
+
+}  // namespace
+
+bool is_nrrd(ByteView head) {
+  if (!has(head, "NRRD000"sv)) return false;
+  const std::string_view text = as_text(head.first(std::min(head.size(), kTextHeaderMax)));
+  const std::string_view header = text.substr(0, text.find("\n\n"));
+  return header.contains("\nencoding: raw") && !header.contains("\ndata file:") && !header.contains("\ndatafile:");
+}
+
+bool is_meta_image(ByteView head) {
+  if (!has(head, "ObjectType ="sv) && !has(head, "NDims ="sv) && !has(head, "Comment ="sv)) return false;
+  const std::string_view text = as_text(head.first(std::min(head.size(), kTextHeaderMax)));
+  const std::size_t end = text.find("\nElementDataFile = LOCAL");
+  return end != std::string_view::npos && !text.substr(0, end).contains("\nCompressedData = True");
+}
+
 std::optional<ContentClass> class_by_magic(ByteView head) {
   if (head.size() < 4) return std::nullopt;
   const auto first = std::to_integer<std::uint8_t>(head[0]);
@@ -293,7 +320,7 @@ std::optional<ContentClass> class_by_magic(ByteView head) {
   if (is_iso_media(head)) return compressed;
   if (head.size() >= 16 && has(head, "\r\r\n"sv, 1)) return machine_other;  // Python byte code
   if (is_safetensors(head) || has(head, "TFL3"sv, 4) || is_onnx(head)) return tensor;
-  if (has(head, "DICM"sv, 128)) return image;
+  if (has(head, "DICM"sv, 128) || is_nifti(head) || is_nrrd(head) || is_meta_image(head)) return image;
   if (is_dbase(head)) return records;
   return std::nullopt;
 }

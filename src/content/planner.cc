@@ -64,8 +64,9 @@ constexpr int kRecordsZstd = 5;
 // coding what is left.
 constexpr int kScalesZstd = 5;
 
-// The level of ours from which on pixels and sound are predicted: that unpacks far slower than what lower levels use.
-constexpr int kPredictedLevelMin = 7;
+// The levels of ours from which on pixels and sound are predicted. Sound unpacks far slower than what lower levels use.
+constexpr int kPixelsLevelMin = 3;
+constexpr int kSoundLevelMin = 7;
 
 // The level of zstd from which on it is tried on the planes of floats, too.
 constexpr int kPatientZstd = 16;
@@ -237,9 +238,10 @@ class DefaultPlanner final : public Planner {
   Plan decide(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {
     MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
     if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
-    if (level >= kPredictedLevelMin) {
+    if (level >= (type.content == image ? kPixelsLevelMin : kSoundLevelMin)) {
       if (const auto predicted = predicted_plan(registry_, raw, type, level)) {
-        return choose_predicted(raw, type, *predicted, decide_general(raw, type, level, weighed), weighed);
+        const auto general = [&] { return decide_general(raw, type, level, weighed); };
+        return choose_predicted(raw, type, *predicted, level, general, weighed);
       }
     }
     Plan general = decide_general(raw, type, level, weighed);
@@ -512,9 +514,11 @@ class DefaultPlanner final : public Planner {
     return best;
   }
 
-  // `predicting` or `general`, whichever makes less of a picture or of sound. Where a sample leaves that open, or a
-  // fast look at all of it finds what a sample cannot show, both are run.
-  Plan choose_predicted(ByteView raw, const ContentType& type, const Plan& predicting, Plan general,
+  // `predicting` or what `general` gives, whichever makes less of a picture or of sound. Where a sample leaves that
+  // open, or a fast look at all of it finds what a sample cannot show, both are run. Low levels do not ask `general` at
+  // all where it has little hope.
+  template <class General>
+  Plan choose_predicted(ByteView raw, const ContentType& type, const Plan& predicting, int level, General&& general_of,
                         const Weighed& weighed) const {
     const RowSample sample = sample_rows(raw, type);
     const bool is_all = sample.bytes.size() == raw.size();
@@ -528,12 +532,19 @@ class DefaultPlanner final : public Planner {
       size += piece_size - std::min(piece_size / 2, tables);
     }
     weighed.add(predicting, size, sample.bytes.size());
+    const std::uint64_t predicted = std::uint64_t{size} * raw.size() / sample.bytes.size();
+    const auto has_nothing_else = [&] { return size_of(zstd_plan(1, raw.size()), raw) > predicted + predicted / 4; };
+    if (!is_all && level < kSoundLevelMin) {
+      const Plan plain = zstd_plan(kEfforts[static_cast<std::size_t>(level)].trial, sample.bytes.size());
+      const std::size_t plain_size = size_of(plain, sample.bytes);
+      weighed.add(plain, plain_size, sample.bytes.size());
+      if (size + size / 4 < plain_size && has_nothing_else()) return predicting;
+    }
+    Plan general = general_of();
     const std::size_t general_size = size_of(general, sample.bytes);
     if (is_all) return size < general_size ? predicting : general;
     if (size > general_size + general_size / 32) return general;
-    const std::uint64_t predicted = std::uint64_t{size} * raw.size() / sample.bytes.size();
-    const bool is_clear = size + size / 16 < general_size;
-    if (is_clear && size_of(zstd_plan(1, raw.size()), raw) > predicted + predicted / 4) return predicting;
+    if (size + size / 16 < general_size && has_nothing_else()) return predicting;
     return size_of(predicting, raw) < size_of(general, raw) ? predicting : general;
   }
 

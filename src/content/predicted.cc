@@ -51,6 +51,7 @@ std::optional<Plan> predicted_plan(const codec::Registry& registry, ByteView raw
   plan.options.level = level;
   plan.options.width = width;
   plan.options.row_size = type.row_size;
+  plan.options.slice_size = type.slice_size;
   plan.options.channels = type.channels;
   plan.options.big_endian = type.big_endian;
   plan.options.is_signed = is_signed(type.element);

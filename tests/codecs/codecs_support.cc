@@ -123,6 +123,18 @@ std::vector<Variant> make_variants() {
   all.push_back({"fields_8", CodecId::fields, {.fields = {1, 3, 1, 16, 64, 7, 4, 1}}});
   all.push_back({"raster_8", CodecId::raster, {.width = 1, .row_size = 64, .contexts = 16}});
   all.push_back({"raster_16", CodecId::raster, {.width = 2, .row_size = 100, .contexts = 5}});
+  all.push_back({"raster_8_patient", CodecId::raster, {.level = 7, .width = 1, .row_size = 64, .contexts = 16}});
+  all.push_back({"raster_16_patient", CodecId::raster, {.level = 7, .width = 2, .row_size = 100, .contexts = 5}});
+  all.push_back({"raster_quick_signed_big_endian",
+                 CodecId::raster,
+                 {.level = 5, .width = 2, .row_size = 50, .contexts = 4, .big_endian = true, .is_signed = true}});
+  all.push_back(
+      {"raster_quick_slices", CodecId::raster, {.width = 1, .row_size = 20, .slice_size = 140, .contexts = 8}});
+  all.push_back({"raster_quick_colour_slices",
+                 CodecId::raster,
+                 {.width = 2, .row_size = 36, .slice_size = 108, .channels = 3, .contexts = 9}});
+  all.push_back(
+      {"raster_quick_many_channels", CodecId::raster, {.width = 2, .row_size = 4000, .channels = 7, .contexts = 31}});
   all.push_back({"raster_16_signed_big_endian",
                  CodecId::raster,
                  {.level = 9, .width = 2, .row_size = 50, .contexts = 4, .big_endian = true, .is_signed = true}});

@@ -242,14 +242,15 @@ LayoutFile onnx() {
 }
 
 Region picture(std::size_t offset, std::size_t size, ElementType type, std::uint32_t channels, std::size_t row,
-               bool big_endian = false) {
+               bool big_endian = false, std::size_t slice = 0) {
   return {.offset = offset,
           .size = size,
           .type = type,
           .content = ContentClass::image,
           .big_endian = big_endian,
           .channels = channels,
-          .row_size = row};
+          .row_size = row,
+          .slice_size = slice};
 }
 
 LayoutFile pgm() {
@@ -356,7 +357,103 @@ LayoutFile dicom(bool with_preamble) {
   return {with_preamble ? "dicom" : "dicom_bare",
           LayoutFormat::dicom,
           file.out,
-          {picture(at, 768, ElementType::int16, 1, 48)}};
+          {picture(at, 768, ElementType::int16, 1, 48, false, 768)}};
+}
+
+// 24 × 16 × 2 signed pixels of 16 bits behind a header of version 1, big-endian.
+LayoutFile nifti() {
+  Writer file;
+  file.be(std::uint32_t{348}).zeros(36);
+  for (const unsigned side : {3U, 24U, 16U, 2U, 1U, 1U, 1U, 1U}) file.be(static_cast<std::uint16_t>(side));
+  file.zeros(14).be(std::uint16_t{4}).be(std::uint16_t{16}).zeros(34).be(std::bit_cast<std::uint32_t>(352.0F));
+  file.zeros(232).text("n+1\0"sv).zeros(4);
+  file.bytes(noise(1536));
+  return {"nifti", LayoutFormat::nifti, file.out, {picture(352, 1536, ElementType::int16, 1, 48, true, 768)}};
+}
+
+// 10 × 12 × 5 colours behind a header of version 2 and an extension.
+LayoutFile second_nifti() {
+  Writer file;
+  file.le(std::uint32_t{540}).text("n+2\0\r\n\x1A\n"sv).le(std::uint16_t{128}).le(std::uint16_t{24});
+  for (const unsigned side : {3U, 10U, 12U, 5U, 1U, 1U, 1U, 1U}) file.le(std::uint64_t{side});
+  file.zeros(88).le(std::uint64_t{576}).zeros(400);
+  file.bytes(noise(1800));
+  return {"nifti2", LayoutFormat::nifti, file.out, {picture(576, 1800, ElementType::uint8, 3, 30, false, 360)}};
+}
+
+LayoutFile nrrd() {
+  Writer file;
+  file.text("NRRD0004\n# a comment\ntype: unsigned short\ndimension: 3\nsizes: 20 10 3\nspacings: 1 1 2\n");
+  file.text("endian: big\nencoding: raw\nkey:=value\n\n");
+  const std::size_t at = file.size();
+  file.bytes(noise(1200));
+  return {"nrrd", LayoutFormat::nrrd, file.out, {picture(at, 1200, ElementType::uint16, 1, 40, true, 400)}};
+}
+
+LayoutFile colour_nrrd() {
+  Writer file;
+  file.text("NRRD0004\r\ntype: uchar\r\ndimension: 3\r\nsizes: 3 20 10\r\nencoding: raw\r\n");
+  file.text("kinds: RGB-color domain domain\r\n\r\n");
+  const std::size_t at = file.size();
+  file.bytes(noise(600));
+  return {"nrrd_colour", LayoutFormat::nrrd, file.out, {picture(at, 600, ElementType::uint8, 3, 60)}};
+}
+
+LayoutFile meta_image(bool is_float) {
+  Writer file;
+  file.text("ObjectType = Image\nNDims = 3\nBinaryData = True\n");
+  file.text(is_float ? "BinaryDataByteOrderMSB = False\n" : "BinaryDataByteOrderMSB = True\n");
+  file.text("CompressedData = False\nDimSize = 20 10 3\n");
+  file.text(is_float ? "ElementType = MET_FLOAT\n" : "ElementType = MET_SHORT\n").text("ElementDataFile = LOCAL\n");
+  const std::size_t at = file.size();
+  file.bytes(noise(is_float ? 2400 : 1200));
+  return {is_float ? "meta_image_floats" : "meta_image",
+          LayoutFormat::meta_image,
+          file.out,
+          {is_float ? tensor(at, 2400, ElementType::fp32, 800, 80, "")
+                    : picture(at, 1200, ElementType::int16, 1, 40, true, 400)}};
+}
+
+// A header without data, a picture, a table with a heap, floats.
+LayoutFile fits() {
+  Writer file;
+  const auto header = [&](std::string_view first, const std::vector<std::pair<std::string_view, std::string>>& more) {
+    const auto card = [&](std::string text) { file.text(text.append(80 - text.size(), ' ')); };
+    const std::size_t begin = file.size();
+    card(std::string(first));
+    for (const auto& [key, value] : more) {
+      std::string text(key);
+      text.append(8 - text.size(), ' ').append("= ").append(20 - std::min<std::size_t>(20, value.size()), ' ');
+      card(text.append(value).append(" / what it means"));
+    }
+    card("COMMENT  BITPIX = 8");
+    card("END");
+    while ((file.size() - begin) % 2880 != 0) card("");
+  };
+  const auto data = [&](std::size_t size) { file.bytes(noise(size)).zeros((2880 - size % 2880) % 2880); };
+  header("SIMPLE  =                    T", {{"BITPIX", "8"}, {"NAXIS", "0"}});
+  header("XTENSION= 'IMAGE   '", {{"BITPIX", "16"}, {"NAXIS", "2"}, {"NAXIS1", "30"}, {"NAXIS2", "20"}});
+  data(1200);
+  header("XTENSION= 'BINTABLE'",
+         {{"BITPIX", "8"}, {"NAXIS", "2"}, {"NAXIS1", "14"}, {"NAXIS2", "100"}, {"PCOUNT", "50"}, {"GCOUNT", "1"}});
+  data(1450);
+  header("XTENSION= 'IMAGE   '",
+         {{"BITPIX", "-32"}, {"NAXIS", "3"}, {"NAXIS1", "5"}, {"NAXIS2", "6"}, {"NAXIS3", "7"}});
+  data(840);
+  Region floats = tensor(6 * 2880, 840, ElementType::fp32, 120, 20, "");
+  floats.big_endian = true;
+  Region table = picture(4 * 2880, 1400, ElementType::uint8, 1, 0);
+  table.content = ContentClass::binary;
+  const auto text = [](std::size_t block) {
+    Region region = picture(block * 2880, 2880, ElementType::uint8, 1, 0);
+    region.content = ContentClass::text;
+    return region;
+  };
+  return {
+      "fits",
+      LayoutFormat::fits,
+      file.out,
+      {text(0), text(1), picture(2 * 2880, 1200, ElementType::int16, 1, 60, true), text(3), table, text(5), floats}};
 }
 
 Region sound(std::size_t offset, std::size_t size, ElementType type, std::uint32_t channels, bool big_endian) {
@@ -420,10 +517,31 @@ Buffer zip_of(const std::vector<std::pair<std::string, Buffer>>& members, bool a
 }
 
 std::vector<LayoutFile> layout_files() {
-  return {safetensors(), gguf(2),      gguf(3),     npy_file(), fortran_npy_file(),
-          npz(),         torch(false), torch(true), onnx(),     pgm(),
-          ppm(),         pam(),        bmp(),       tiff(),     dicom(true),
-          dicom(false),  wav(),        aiff()};
+  return {safetensors(),
+          gguf(2),
+          gguf(3),
+          npy_file(),
+          fortran_npy_file(),
+          npz(),
+          torch(false),
+          torch(true),
+          onnx(),
+          pgm(),
+          ppm(),
+          pam(),
+          bmp(),
+          tiff(),
+          dicom(true),
+          dicom(false),
+          nifti(),
+          second_nifti(),
+          nrrd(),
+          colour_nrrd(),
+          meta_image(false),
+          meta_image(true),
+          fits(),
+          wav(),
+          aiff()};
 }
 
 }  // namespace mmh::test

@@ -9,6 +9,7 @@
 #include "../residuals.h"
 #include "../table.h"
 #include "mmh/base/varint.h"
+#include "quick.h"
 
 namespace mmh::codecs {
 namespace {
@@ -17,7 +18,8 @@ using codec::DecodeContext;
 using codec::Encoded;
 using codec::EncodeOptions;
 
-constexpr std::size_t kRowMax = std::size_t{1} << 17;  // elements
+constexpr std::size_t kRowMax = std::size_t{1} << 17;        // elements
+constexpr std::uint64_t kSliceMax = std::uint64_t{1} << 26;  // elements
 constexpr std::size_t kChannelsMax = 64;
 constexpr std::size_t kGroupsMax = 4;
 constexpr std::size_t kContextsMax = codec::kCodecStreamsMax - 1;
@@ -26,7 +28,9 @@ constexpr int kPatientLevel = 7;
 enum class Predictor : std::uint8_t { left, above, mean, median, slope, blend };
 constexpr std::size_t kPredictorCount = 6;
 
-enum Flags : std::uint64_t { kBigEndian = 1, kSigned = 2, kColour = 4, kFlagsAll = 7 };
+enum Flags : std::uint64_t { kBigEndian = 1, kSigned = 2, kColour = 4, kQuick = 8, kFlagsAll = 15 };
+
+static_assert(kQuickPredictorCount == kPredictorCount);
 
 struct Parameters {
   std::size_t width = 1;
@@ -35,6 +39,7 @@ struct Parameters {
   std::size_t row = 2;  // elements
   Predictor predictor = Predictor::left;
   std::size_t streams = 1;  // of symbols
+  std::size_t slice = 0;    // elements; quick only
   ActivityContexts contexts;
   ByteView tail;
 
@@ -55,6 +60,7 @@ void put_parameters(const Parameters& parameters, Buffer& out) {
   put_varint(out, parameters.row);
   put_varint(out, static_cast<std::uint64_t>(parameters.predictor));
   put_varint(out, parameters.streams);
+  if ((parameters.flags & kQuick) != 0) put_varint(out, parameters.slice);
   parameters.contexts.put(out);
   put_varint(out, parameters.width);
   append(out, parameters.tail);
@@ -67,6 +73,10 @@ Result<Parameters> take_parameters(ByteView in) {
   MMH_LET(const std::uint64_t row, take_varint(in));
   MMH_LET(const std::uint64_t predictor, take_varint(in));
   MMH_LET(const std::uint64_t streams, take_varint(in));
+  std::uint64_t slice = 0;
+  if ((parameters.flags & kQuick) != 0) {
+    MMH_LET(slice, take_varint(in));
+  }
   MMH_LET(parameters.contexts, ActivityContexts::take(in));
   MMH_LET(const Elements elements, take_elements(in, 1, 2));
   parameters.channels = static_cast<std::size_t>(channels);
@@ -74,9 +84,11 @@ Result<Parameters> take_parameters(ByteView in) {
   parameters.predictor = static_cast<Predictor>(predictor);
   parameters.width = elements.width;
   parameters.streams = static_cast<std::size_t>(streams);
+  parameters.slice = static_cast<std::size_t>(slice);
   parameters.tail = elements.tail;
   if (parameters.flags > kFlagsAll || predictor >= kPredictorCount || !fits(elements.width, channels, row) ||
-      streams == 0 || streams > kContextsMax || parameters.contexts.count() > parameters.contexts_max()) {
+      (slice != 0 && (slice < row || slice > kSliceMax)) || streams == 0 || streams > kContextsMax ||
+      parameters.contexts.count() > parameters.contexts_max()) {
     return fail(Errc::corrupt, "raster: impossible parameters");
   }
   return parameters;
@@ -327,6 +339,12 @@ auto for_predictor(Predictor predictor, With&& with) {
   return with(std::integral_constant<Predictor, blend>());
 }
 
+std::uint64_t half_bits(std::uint32_t missed) {
+  // For numbers between powers of two.
+  return 2 * static_cast<unsigned>(std::bit_width(missed)) +
+         (std::bit_width(3 * std::uint64_t{missed}) - std::bit_width(missed) == 2 ? 1 : 0);
+}
+
 // What a predictor does on a few runs of rows: about the bits that its misses take, and the activities met.
 struct Trial {
   std::uint64_t cost = 0;
@@ -345,17 +363,157 @@ Trial try_out(ByteView raw, std::size_t count, const Parameters& parameters) {
   for_predictor(parameters.predictor, [&](auto predictor) {
     for (std::size_t r = 0; r < runs; ++r) {
       const ByteView rows = raw.subspan(r * step * parameters.width);
-      run_over<predictor()>(
-          rows, run, parameters, [&](std::size_t i, std::uint32_t missed, std::uint32_t activity, std::size_t) {
-            if (i < 2 * parameters.row && 2 * parameters.row < run) return;
-            // In half bits, for numbers between powers of two.
-            trial.cost += 2 * static_cast<unsigned>(std::bit_width(missed)) +
-                          (std::bit_width(3 * std::uint64_t{missed}) - std::bit_width(missed) == 2 ? 1 : 0);
-            trial.activities.push_back(activity);
-          });
+      run_over<predictor()>(rows, run, parameters,
+                            [&](std::size_t i, std::uint32_t missed, std::uint32_t activity, std::size_t) {
+                              if (i < 2 * parameters.row && 2 * parameters.row < run) return;
+                              trial.cost += half_bits(missed);
+                              trial.activities.push_back(activity);
+                            });
     }
   });
   return trial;
+}
+
+// The quick way.
+constexpr std::size_t kQuickStrip = 16'384;  // elements, at least
+constexpr std::size_t kQuickRuns = 64;
+constexpr std::size_t kQuickRun = 1'024;      // elements of it, at least
+constexpr std::size_t kQuickSample = 32'768;  // activities
+
+QuickShape quick_shape(const Parameters& parameters) {
+  return {.width = parameters.width,
+          .channels = parameters.channels,
+          .row = parameters.row,
+          .slice = parameters.slice,
+          .predictor = static_cast<unsigned>(parameters.predictor),
+          .colour = (parameters.flags & kColour) != 0};
+}
+
+// Elements as numbers of the machine's order; `back`: such numbers as the elements they were.
+void turn_order(const Parameters& parameters, bool back, Bytes elements) {
+  const bool is_signed = (parameters.flags & kSigned) != 0;
+  if (parameters.width == 1) {
+    if (!is_signed) return;
+    for (std::byte& element : elements) element ^= std::byte{0x80};
+    return;
+  }
+  const bool swap = (parameters.flags & kBigEndian) != 0;
+  if (!swap && !is_signed) return;
+  const std::size_t count = elements.size() / 2;
+  const auto flip = static_cast<std::uint16_t>(!is_signed ? 0 : swap && !back ? 0x80 : 0x8000);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto value = static_cast<std::uint16_t>(element<std::uint16_t>(elements.data(), i) ^ flip);
+    set_element(elements.data(), i, swap ? std::byteswap(value) : value);
+  }
+}
+
+// What is missed of all elements, behind two rows of nothing.
+std::vector<std::uint16_t> quick_misses(const std::byte* values, std::size_t count, const Parameters& parameters) {
+  std::vector<std::uint16_t> missed(2 * parameters.row + count);
+  quick_misses(values, quick_shape(parameters), 0, std::span(missed).subspan(2 * parameters.row));
+  return missed;
+}
+
+// About what they take behind an entropy coder that knows how large they are at each place, in 1/256 bits.
+std::uint64_t quick_cost(std::span<const std::uint16_t> missed) {
+  constexpr std::size_t kPlace = 32;
+  std::uint64_t cost = 0;
+  for (std::size_t i = 0; i < missed.size(); i += kPlace) {
+    std::uint32_t sum = kPlace / 2;
+    for (std::size_t k = i; k < std::min(missed.size(), i + kPlace); ++k) sum += missed[k];
+    // log2, by a line between powers of two.
+    const auto log = static_cast<unsigned>(std::bit_width(sum)) - 1;
+    cost += kPlace * ((std::uint64_t{log} << 8) + ((std::uint64_t{sum} << 8 >> log) - 256));
+  }
+  return cost;
+}
+
+// Settles the predictor, whether slices and colours count, and the contexts; gives what is missed.
+std::vector<std::uint16_t> choose_quick(const std::byte* values, std::size_t count, Parameters& parameters) {
+  const std::size_t slice = parameters.slice;
+  const bool has_slices = slice != 0 && count > slice + 4 * parameters.row;
+  const std::size_t begin = has_slices ? (slice / parameters.row + 2) * parameters.row : 0;
+  // A row each at many places: pictures are empty here and full there.
+  const std::size_t run = std::min(count - begin, std::max(kQuickRun, parameters.row));
+  const std::size_t runs = std::min(kQuickRuns, (count - begin) / run);
+  const std::size_t step = runs == 1 ? 0 : (count - begin - run) / (runs - 1) / parameters.row * parameters.row;
+  std::vector<std::uint16_t> missed(run);
+  std::uint64_t least = ~std::uint64_t{0};
+  Parameters chosen = parameters;
+  const auto consider = [&](const Parameters& candidate) {
+    std::uint64_t cost = 0;
+    for (std::size_t r = 0; r < runs; ++r) {
+      quick_misses(values, quick_shape(candidate), begin + r * step, missed);
+      cost += quick_cost(missed);
+    }
+    if (cost >= least) return;
+    least = cost;
+    chosen = candidate;
+  };
+  for (unsigned predictor = 0; predictor < kQuickPredictorCount; ++predictor) {
+    parameters.predictor = static_cast<Predictor>(predictor);
+    parameters.slice = 0;
+    consider(parameters);
+    if (!has_slices) continue;
+    parameters.slice = slice;
+    consider(parameters);
+  }
+  parameters = chosen;
+  if (parameters.channels >= 3) {
+    parameters.flags |= kColour;
+    consider(parameters);
+    parameters = chosen;
+  }
+
+  std::vector<std::uint16_t> all = quick_misses(values, count, parameters);
+  std::vector<std::uint32_t> activities;
+  const std::size_t each = count / kQuickSample + 1;
+  for (std::size_t i = 0; i < count; i += each) {
+    activities.push_back(QuickContexts::activity(all.data() + 2 * parameters.row + i,
+                                                 static_cast<std::ptrdiff_t>(parameters.row),
+                                                 static_cast<std::ptrdiff_t>(parameters.channels)));
+  }
+  parameters.contexts = ActivityContexts::of_sample(std::move(activities), parameters.contexts_max());
+  return all;
+}
+
+// `raw`: the elements alone.
+std::vector<Buffer> encode_quick(ByteView raw, Parameters& parameters) {
+  const std::size_t count = raw.size() / parameters.width;
+  Buffer values = copy_of(raw);
+  turn_order(parameters, false, values);
+  parameters.flags |= kQuick;
+  const std::vector<std::uint16_t> missed = choose_quick(values.data(), count, parameters);
+  values = {};
+  const QuickContexts contexts(quick_shape(parameters), parameters.contexts, parameters.groups());
+  ResidualWriter writer(parameters.width, parameters.streams, count);
+  const std::uint16_t* const first = missed.data() + 2 * parameters.row;
+  contexts.for_runs(first, 0, count, [&](std::size_t begin, std::span<const std::uint8_t> of_run) {
+    for (std::size_t i = 0; i < of_run.size(); ++i) writer.put(of_run[i], first[begin + i]);
+  });
+  return std::move(writer).finish();
+}
+
+// `raw`: of the elements alone.
+void decode_quick(ResidualReader& reader, const Parameters& parameters, Bytes raw) {
+  const QuickShape shape = quick_shape(parameters);
+  const std::size_t count = raw.size() / parameters.width;
+  const QuickContexts contexts(shape, parameters.contexts, parameters.groups());
+  const std::size_t history = 2 * shape.row;
+  const std::size_t strip = (std::max(2 * shape.row, kQuickStrip) + shape.row - 1) / shape.row * shape.row;
+  std::vector<std::uint16_t> missed(history + strip);
+  std::vector<std::uint16_t> turned(strip);
+  for (std::size_t begin = 0; begin < count; begin += strip) {
+    const std::size_t size = std::min(strip, count - begin);
+    std::uint16_t* const first = missed.data() + history;
+    contexts.for_runs(first, begin, begin + size, [&](std::size_t at, std::span<const std::uint8_t> of_run) {
+      reader.take_run(of_run, first + (at - begin));
+    });
+    std::copy_n(first, size, turned.data());
+    quick_values(std::span(turned).first(size), shape, begin, raw.data());
+    std::copy_n(missed.data() + strip, history, missed.data());
+  }
+  turn_order(parameters, true, raw);
 }
 
 class Raster final : public codec::Codec {
@@ -390,6 +548,16 @@ class Raster final : public codec::Codec {
         (options.big_endian ? std::uint64_t{kBigEndian} : 0) | (options.is_signed ? std::uint64_t{kSigned} : 0);
     parameters.tail = raw.last(raw.size() % options.width);
     const std::size_t count = raw.size() / options.width;
+    if (options.level < kPatientLevel) {
+      if (options.slice_size % options.width == 0 && options.slice_size >= options.row_size &&
+          options.slice_size / options.width <= kSliceMax) {
+        parameters.slice = static_cast<std::size_t>(options.slice_size / options.width);
+      }
+      Encoded result;
+      result.streams = encode_quick(raw.first(count * options.width), parameters);
+      put_parameters(parameters, result.parameters);
+      return result;
+    }
     choose(raw, count, options.level, parameters);
 
     ResidualWriter writer(parameters.width, parameters.streams, count);
@@ -408,6 +576,11 @@ class Raster final : public codec::Codec {
     MMH_LET(const Parameters parameters, take_parameters(in));
     MMH_LET(const std::size_t count, place_tail({.width = parameters.width, .tail = parameters.tail}, raw));
     ResidualReader reader(parameters.width, streams);
+    if ((parameters.flags & kQuick) != 0) {
+      decode_quick(reader, parameters, raw.first(count * parameters.width));
+      if (!reader.finished()) return fail(Errc::corrupt, "raster: streams of another picture");
+      return {};
+    }
     const std::uint32_t top = parameters.width == 1 ? 0xFF : 0xFFFF;
     for_predictor(parameters.predictor, [&](auto predictor) {
       Model<predictor()> model(parameters);
@@ -431,6 +604,11 @@ class Raster final : public codec::Codec {
     const std::size_t sampled = kTrialRuns * std::max(kTrialElements, kTrialRows * row);
     constexpr std::size_t kTakenSize = 14;
     using Largest = Model<Predictor::blend>;
+    if (options.level < kPatientLevel) {
+      const std::size_t count = raw_size / width;
+      return raw_size + 2 * (2 * row + count) + ResidualWriter::memory_max(width, count) + 8 * sampled +
+             8 * kQuickSample;
+    }
     return Largest::memory_max(row) + kTakenSize * Largest::strip_size(row) +
            ResidualWriter::memory_max(width, raw_size / width) + 16 * sampled;
   }

@@ -152,12 +152,15 @@ class Dicom {
     if (!type) return;
     const std::uint64_t channels = image_.planar != 0 ? 1 : image_.channels;
     const std::uint64_t row = image_.columns * channels * element_size(*type);
+    // Frames, and the pictures of a series in files of their own, are slices of one body.
+    const std::uint64_t slice = row * image_.rows;
     regions_.add({.offset = begin,
                   .size = size - size % row,
                   .type = *type,
                   .content = ContentClass::image,
                   .channels = static_cast<std::uint32_t>(channels),
-                  .row_size = row});
+                  .row_size = row,
+                  .slice_size = slice});
   }
 
   LayoutReader& reader_;

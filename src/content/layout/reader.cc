@@ -98,6 +98,31 @@ void RegionList::add_tensor(std::uint64_t offset, std::uint64_t size, ElementTyp
   add(std::move(region));
 }
 
+void add_array(const LayoutReader& reader, RegionList& regions, Array array) {
+  std::erase(array.shape, std::uint64_t{1});
+  std::ranges::reverse(array.shape);
+  if (array.channels > 1) array.shape.push_back(array.channels);
+  const auto size = tensor_size(array.type, array.shape);
+  if (!reader.ok() || !size || *size > reader.left()) return;
+  const std::uint64_t width = element_size(array.type);
+  const bool big_endian = array.big_endian && width > 1;
+  using enum ElementType;
+  const bool is_float = array.type == fp32 || array.type == fp64;
+  const std::size_t sides = array.shape.size() - (array.channels > 1 ? 1 : 0);
+  if (is_float || sides < 2) {
+    return regions.add_tensor(reader.position(), *size, array.type, array.shape, big_endian, {});
+  }
+  const std::uint64_t row = array.shape[sides - 1] * array.channels * width;
+  regions.add({.offset = reader.position(),
+               .size = *size,
+               .type = array.type,
+               .content = ContentClass::image,
+               .big_endian = big_endian,
+               .channels = array.channels,
+               .row_size = row,
+               .slice_size = sides > 2 ? row * array.shape[sides - 2] : 0});
+}
+
 std::vector<Region> RegionList::finish() && {
   std::ranges::stable_sort(regions_, {}, &Region::offset);
   std::uint64_t end = 0;

@@ -93,6 +93,17 @@ std::optional<std::uint64_t> product(std::uint64_t a, std::uint64_t b);
 std::optional<std::uint64_t> tensor_size(ElementType type, std::span<const std::uint64_t> shape);
 
 inline constexpr std::size_t kDimensionsMax = 16;
+
+/// An array of pixels or other elements, of which `channels` stand side by side.
+struct Array {
+  ElementType type = ElementType::uint8;
+  bool big_endian = false;
+  std::uint32_t channels = 1;
+  std::vector<std::uint64_t> shape = {};  ///< Fastest dimension first, without the channels.
+};
+/// The array at the reader's position: integers of two dimensions and more are a picture, others a tensor. Dropped
+/// where the file does not hold all of it.
+void add_array(const LayoutReader& reader, RegionList& regions, Array array);
 inline constexpr std::size_t kNameMax = 512;  ///< Bytes of a name that are kept.
 
 // The parsers. Each adds what it finds, up to the first thing it does not understand.
@@ -106,6 +117,10 @@ void find_netpbm(LayoutReader& reader, RegionList& regions);
 void find_bmp(LayoutReader& reader, RegionList& regions);
 void find_tiff(LayoutReader& reader, RegionList& regions);
 void find_dicom(LayoutReader& reader, RegionList& regions);
+void find_nifti(LayoutReader& reader, RegionList& regions);
+void find_nrrd(LayoutReader& reader, RegionList& regions);
+void find_meta_image(LayoutReader& reader, RegionList& regions);
+void find_fits(LayoutReader& reader, RegionList& regions);
 void find_wav(LayoutReader& reader, RegionList& regions);
 void find_aiff(LayoutReader& reader, RegionList& regions);
 void find_elf(LayoutReader& reader, RegionList& regions);

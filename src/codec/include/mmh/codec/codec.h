@@ -122,7 +122,8 @@ struct EncodeOptions {
   /// Bytes before the first element (delta over integers, planes; below `width`) or instruction (branch_arm64,
   /// branch_riscv; below 4); bits before the first record (bit_records; below `width`).
   unsigned phase = 0;
-  std::uint64_t row_size = 0;  ///< raster: bytes from one row to the next.
+  std::uint64_t row_size = 0;    ///< raster: bytes from one row to the next.
+  std::uint64_t slice_size = 0;  ///< raster: bytes from one picture to the next one that is like it; 0: none is known.
   unsigned channels = 1;       ///< raster, audio: elements of a pixel, of a moment.
   unsigned contexts = 1;       ///< raster, audio: streams of symbols they yield; one more holds the rest.
   bool big_endian = false;     ///< raster, audio: order of the bytes of an element. bit_records: of the bits of a byte.

@@ -80,6 +80,7 @@ struct Region {
   /// Bytes from one row to the next: of a picture, of a tensor's first dimension; of sound those of a moment. 0:
   /// unknown.
   std::uint64_t row_size = 0;
+  std::uint64_t slice_size = 0;  ///< Bytes from one picture to the next one that is like it. 0: unknown.
   std::uint64_t inner_size = 0;  ///< Bytes of a run along a tensor's last dimension. 0: unknown.
   std::string name = {};         ///< Of a tensor; empty unless asked for.
 };
@@ -98,6 +99,10 @@ enum class LayoutFormat : std::uint8_t {
   wav,
   aiff,
   elf,
+  nifti,  ///< Version 1 or 2, header and data in one file.
+  nrrd,
+  meta_image,
+  fits,
   raw_floats,   ///< No header: floats as far as the file goes.
   raw_picture,  ///< A short header that names width and height, then 8- or 16-bit pixels.
 };
