@@ -304,6 +304,53 @@ TEST(Layout, FindsRawPicturesByTheirHeader) {
   }
 }
 
+// Soft shapes and noise, without any header.
+Buffer bare_picture(std::size_t width, std::size_t height, std::size_t channels, std::size_t pixel, bool big_endian) {
+  Buffer file;
+  test::Random random(width);
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double wave = std::sin(static_cast<double>(x) / 17) + std::cos(static_cast<double>(x + 2 * y) / 31);
+        const auto light =
+            static_cast<std::uint16_t>(100 + 20 * static_cast<int>(c) + static_cast<int>(40 * wave)) * 16U;
+        const auto value = static_cast<std::uint16_t>(light + random.below(48));
+        if (pixel == 1) {
+          file.push_back(static_cast<std::byte>(value / 16));
+        } else {
+          file.resize(file.size() + 2);
+          store_le(Bytes(file).last(2), big_endian ? std::byteswap(value) : value);
+        }
+      }
+    }
+  }
+  return file;
+}
+
+TEST(Layout, FindsRowsOfPicturesWithoutAnyHeader) {
+  struct Picture {
+    std::size_t width, height, channels, pixel;
+    bool big_endian;
+  };
+  for (const Picture& p :
+       {Picture{181, 217, 1, 1, false}, Picture{128, 128, 1, 1, false}, Picture{640, 480, 1, 1, false},
+        Picture{200, 150, 3, 1, false}, Picture{300, 200, 1, 2, false}, Picture{300, 200, 1, 2, true}}) {
+    const Buffer file = bare_picture(p.width, p.height, p.channels, p.pixel, p.big_endian);
+    const auto regions = regions_in(file, LayoutFormat::raw_picture);
+    ASSERT_EQ(regions.size(), 1U) << p.width;
+    EXPECT_EQ(describe(regions[0]),
+              fmt::format("0+{} uint{}{} kind image channels {} row {} slice 0 inner 0 ''", file.size(), 8 * p.pixel,
+                          p.big_endian ? " big-endian" : "", p.channels, p.width * p.channels * p.pixel));
+    // Rows of another length, and none.
+    EXPECT_TRUE(regions_in(copy_of(ByteView(file).first(file.size() - 1)), LayoutFormat::raw_picture).empty());
+  }
+  for (const test::Kind& kind : test::kinds()) {
+    // Text is never asked about.
+    if (kind.label == ContentClass::image || kind.label < ContentClass::machine_x86) continue;
+    EXPECT_TRUE(regions_in(kind.make(60'000, 1), LayoutFormat::raw_picture).empty()) << kind.name;
+  }
+}
+
 TEST(Layout, SaysNothingOfOtherFiles) {
   for (const test::Kind& kind : test::kinds()) {
     if (kind.label == ContentClass::tensor || kind.label == ContentClass::image) continue;

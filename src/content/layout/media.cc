@@ -1,5 +1,5 @@
 // Uncompressed pictures and sound with short headers: PNM, PAM and PFM; BMP; WAV and RF64; AIFF; and pictures behind a
-// header of no known format that names width and height.
+// header of no known format that names width and height, or without any.
 
 #include <algorithm>
 
@@ -229,19 +229,17 @@ std::uint64_t unlikeness(LayoutReader& reader, std::uint64_t at, std::uint64_t r
   return sum;
 }
 
-}  // namespace
-
 // Such headers are of a few hundred bytes, and everything behind them is pixels: so two numbers side by side whose
 // product leaves just a header over are the width and height, or the other way round.
-void find_raw_picture(LayoutReader& reader, RegionList& regions) {
+bool find_with_short_header(LayoutReader& reader, RegionList& regions) {
   constexpr std::uint64_t kHeaderMax = 4096;
   constexpr std::size_t kLookedAt = 64;
   constexpr std::uint64_t kSideMin = 64;
   const std::uint64_t size = reader.end();
-  if (size < kHeaderMax * 4) return;
+  if (size < kHeaderMax * 4) return false;
   std::array<std::byte, kLookedAt + 8> front{};
   reader.take(front);
-  if (!reader.ok()) return;
+  if (!reader.ok()) return false;
   for (std::size_t at = 0; at < kLookedAt; at += 2) {
     const ByteView here = ByteView(front).subspan(at);
     const std::uint64_t pairs[][2] = {
@@ -272,10 +270,80 @@ void find_raw_picture(LayoutReader& reader, RegionList& regions) {
             unlikeness(reader, sampled, other * pixel, region) < unlikeness(reader, sampled, one * pixel, region);
         region.row_size = (turned ? other : one) * pixel;
         if (reader.ok()) add_picture(regions, size, size - pixels, turned ? one : other, std::move(region));
-        return;
+        return true;
       }
     }
   }
+  return false;
+}
+
+// How far bytes of the first half differ from those `distance` further on. Requires: that is at most half of it.
+std::uint64_t unlikeness(ByteView sample, std::size_t distance, std::size_t begin, std::size_t step) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = begin; i < sample.size() / 2; i += step) {
+    sum +=
+        static_cast<unsigned>(std::abs(std::to_integer<int>(sample[i]) - std::to_integer<int>(sample[i + distance])));
+  }
+  return sum;
+}
+
+// Pixels and nothing else: their rows divide the file. What stands a row further on is like what is here, and what
+// stands a few pixels to either side of that is not.
+void find_without_header(LayoutReader& reader, RegionList& regions) {
+  constexpr std::uint64_t kSizeMin = std::uint64_t{16} << 10;
+  constexpr std::uint64_t kLookedAt = std::uint64_t{40} << 10;
+  constexpr std::size_t kRowMin = 64;
+  constexpr std::size_t kBeside = 8;
+  const std::uint64_t size = reader.end();
+  if (size < kSizeMin) return;
+  const std::uint64_t looked_at = std::min(size, kLookedAt);
+  Buffer sample(static_cast<std::size_t>(looked_at - looked_at / 4));  // the first rows are often empty
+  reader.seek(looked_at / 4);
+  reader.take(sample);
+  if (!reader.ok()) return;
+
+  // Of two bytes each, the high one hardly changes from one to the next.
+  unsigned changes[2] = {0, 0};
+  for (std::size_t i = 2; i < sample.size(); ++i) changes[i % 2] += sample[i] != sample[i - 2];
+  const bool is_wide = size % 2 == 0 && 2 * std::min(changes[0], changes[1]) < std::max(changes[0], changes[1]);
+  const std::size_t begin = is_wide && changes[1] < changes[0] ? 1 : 0;
+  const std::size_t width = is_wide ? 2 : 1;
+  const auto differ = [&](std::size_t distance) { return unlikeness(sample, distance, begin, width); };
+  std::size_t channels = 1;
+  for (const std::size_t other : {std::size_t{3}, std::size_t{4}}) {
+    if (3 * differ(channels * width) > 4 * differ(other * width)) channels = other;
+  }
+  const std::size_t pixel = channels * width;
+  const std::uint64_t beside = differ(pixel);
+  // The farther, the less like it; records and tables are not so.
+  for (std::size_t i = 2 * pixel; i < kRowMin; i += pixel) {
+    if (4 * differ(i) < 3 * differ(i - pixel)) return;
+  }
+
+  std::size_t row = 0;
+  std::uint64_t least = ~std::uint64_t{0};
+  const std::size_t off = kBeside * pixel;
+  for (std::size_t i = kRowMin; i + off <= sample.size() / 2; ++i) {
+    if (size % i != 0 || i % pixel != 0 || size / i < kRowMin / 4) continue;
+    const std::uint64_t here = differ(i);
+    // Twice a row is like it, too, but less so.
+    if (here >= least) continue;
+    if (4 * here > 3 * std::min(differ(i - off), differ(i + off)) || here > 2 * beside) continue;
+    least = here;
+    row = i;
+  }
+  if (row == 0) return;
+  add_picture(regions, size, 0, size / row,
+              {.type = is_wide ? ElementType::uint16 : ElementType::uint8,
+               .big_endian = is_wide && begin == 0,
+               .channels = static_cast<std::uint32_t>(channels),
+               .row_size = row});
+}
+
+}  // namespace
+
+void find_raw_picture(LayoutReader& reader, RegionList& regions) {
+  if (!find_with_short_header(reader, regions)) find_without_header(reader, regions);
 }
 
 }  // namespace mmh::content

@@ -104,7 +104,7 @@ enum class LayoutFormat : std::uint8_t {
   meta_image,
   fits,
   raw_floats,   ///< No header: floats as far as the file goes.
-  raw_picture,  ///< A short header that names width and height, then 8- or 16-bit pixels.
+  raw_picture,  ///< 8- or 16-bit pixels, behind a short header that names width and height, or none.
 };
 
 /// "safetensors", "raw floats".
