@@ -20,7 +20,7 @@ const codec::Registry& builtin_registry() {
       &bit_pack_codec(), &bit_planes_codec(), &zigzag_codec(),     &xor_delta_codec(),    &scaled_codec(),
       &fields_codec(),   &records_codec(),    &tokens_codec(),     &raster_codec(),       &audio_codec(),
       &jpeg_codec(),     &inflated_codec(),   &sparse_codec(),     &bit_records_codec(),  &multiples_codec(),
-      &decimals_codec(), &base_copy_codec(),  &base_delta_codec(), &base_zstd_codec(),
+      &decimals_codec(), &byte_swap_codec(),  &base_copy_codec(),  &base_delta_codec(),   &base_zstd_codec(),
   });
   return registry;
 }

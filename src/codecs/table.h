@@ -31,6 +31,7 @@ const codec::Codec& sparse_codec();
 const codec::Codec& bit_records_codec();
 const codec::Codec& multiples_codec();
 const codec::Codec& decimals_codec();
+const codec::Codec& byte_swap_codec();
 const codec::Codec& tokens_codec();
 const codec::Codec& raster_codec();
 const codec::Codec& audio_codec();

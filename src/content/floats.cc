@@ -43,6 +43,7 @@ struct FloatKind {
 constexpr FloatKind kHalf{10, 0x1F, 3, 16, 3, 16, true};
 constexpr FloatKind kBrain{7, 0xFF, 127 - 32, 48, 1, 142, true};
 constexpr FloatKind kSingle{23, 0xFF, 127 - 32, 48, 1, 142, true};
+constexpr FloatKind kSingleOfOneSign{23, 0xFF, 127 - 32, 48, 1, 142, false};
 constexpr FloatKind kDouble{52, 0x7FF, 1023 - 64, 96, 1023 - 64, 96, false};
 
 // Whether the elements of the pieces, the first at an offset of `phase` in its width, are numbers of the kind: all but
@@ -98,11 +99,8 @@ bool is_half_rather_than_brain(const Pieces& pieces, std::size_t phase) {
   return in_two * 100 < all * 45;
 }
 
-}  // namespace
-
-std::optional<FloatGuess> guess_floats(ByteView head) {
+std::optional<FloatGuess> guess_little(const Pieces& pieces) {
   using enum ElementType;
-  const Pieces pieces = small_pieces(head);
   // The narrow ones first: two numbers of bf16 read as one of fp32.
   for (unsigned phase = 0; phase < 2; ++phase) {
     const bool half = are_floats<std::uint16_t>(pieces, phase, kHalf);
@@ -114,9 +112,45 @@ std::optional<FloatGuess> guess_floats(ByteView head) {
     if (are_floats<std::uint32_t>(pieces, phase, kSingle)) return FloatGuess{fp32, phase};
   }
   for (unsigned phase = 0; phase < 8; ++phase) {
-    if (are_floats<std::uint64_t>(pieces, phase, kDouble)) return FloatGuess{fp64, phase};
+    if (!are_floats<std::uint64_t>(pieces, phase, kDouble)) continue;
+    // Two of fp32 side by side that have one sign read as one of fp64; the other half of an fp64 reads as no fp32.
+    if (are_floats<std::uint32_t>(pieces, phase % 4, kSingleOfOneSign)) return FloatGuess{fp32, phase % 4};
+    return FloatGuess{fp64, phase};
   }
   return std::nullopt;
+}
+
+// Whether what reads as little-endian floats, of which the first begins at 1, is rather big-endian ones from 0 on. The
+// bytes with the sign and most of the exponent are the same; the next higher ones tell more of them than the lowest.
+bool is_rather_big_endian(const Pieces& pieces, std::size_t width) {
+  Histogram with_next{};  // the exponent of either reading, whose last bit is in the byte behind or before
+  Histogram with_lowest{};
+  for (std::size_t p = 0; p < pieces.count; ++p) {
+    const auto& [bytes, offset] = pieces.all[p];
+    for (std::size_t i = (width - offset % width) % width; i + width <= bytes.size(); i += width) {
+      if (i == 0) continue;
+      const auto byte = [&](std::size_t at) { return std::to_integer<unsigned>(bytes[at]); };
+      const auto exponent = [&](std::size_t behind) { return (byte(i) << 1 & 0xFF) | byte(behind) >> 7; };
+      ++with_next[exponent(i + 1)];
+      ++with_lowest[exponent(i - 1)];
+    }
+  }
+  constexpr unsigned kQuarterBit = 64;
+  return entropy_of(with_next) + kQuarterBit < entropy_of(with_lowest);
+}
+
+}  // namespace
+
+std::optional<FloatGuess> guess_floats(ByteView head) {
+  const Pieces pieces = small_pieces(head);
+  auto guess = guess_little(pieces);
+  // In fp16, the bit next to that byte is of the mantissa in either reading.
+  if (guess && guess->phase == 1 && guess->type != ElementType::fp16 &&
+      is_rather_big_endian(pieces, element_size(guess->type))) {
+    guess->phase = 0;
+    guess->big_endian = true;
+  }
+  return guess;
 }
 
 }  // namespace mmh::content

@@ -11,9 +11,11 @@ namespace mmh::content {
 struct FloatGuess {
   ElementType type;
   unsigned phase;
+  bool big_endian = false;
 };
 
-/// Whether `head` is made of little-endian fp16, bf16, fp32 or fp64 of the sizes that weights and measurements have.
+/// Whether `head` is made of fp16, bf16, fp32 or fp64 of the sizes that weights and measurements have; of big-endian
+/// ones only where the first of them stands at its front.
 /// Looks at a KiB of it.
 std::optional<FloatGuess> guess_floats(ByteView head);
 

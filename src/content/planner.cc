@@ -124,6 +124,7 @@ class Weighed {
     if (list_ != nullptr && of > 0) list_->push_back({plan, std::uint64_t{size} * raw_size_ / of});
   }
   std::size_t raw_size() const { return raw_size_; }
+  bool is_asked() const { return list_ != nullptr; }
 
  private:
   std::size_t raw_size_;
@@ -315,6 +316,7 @@ class DefaultPlanner final : public Planner {
   }
 
   Plan decide_general(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {
+    if (auto plan = plan_swapped(raw, type, level, weighed)) return *std::move(plan);
     const Effort& effort = kEfforts[static_cast<std::size_t>(level)];
     const bool has_lzma = effort.lzma >= 0 && registry_.find(CodecId::lzma) != nullptr;
     if (is_text(type.content)) {
@@ -348,6 +350,25 @@ class DefaultPlanner final : public Planner {
     Plan plan = choose_back(sample, front, effort, has_lzma, weighed);
     if (type.has_elements) plan = or_numbers(std::move(plan), raw, type, sample, effort, has_lzma, weighed);
     return or_records(std::move(plan), raw, type, effort, has_lzma, weighed);
+  }
+
+  // Numbers of a known type whose high bytes come first: what suits them with their bytes in the other order.
+  std::optional<Plan> plan_swapped(ByteView raw, const ContentType& type, int level, const Weighed& weighed) const {
+    const codec::Codec* const codec = registry_.find(CodecId::byte_swap);
+    const std::uint32_t width = type.has_elements ? element_size(type.element) : 0;
+    if (codec == nullptr || !type.big_endian || (width != 2 && width != 4 && width != 8)) return std::nullopt;
+    Plan plan;
+    plan.codec = CodecId::byte_swap;
+    plan.options.width = width;
+    const auto encoded = codec->encode(raw, plan.options);
+    MMH_CHECK(encoded.has_value());
+    const ByteView swapped = encoded->streams[0];
+    if (swapped.empty()) return std::nullopt;
+    ContentType little = type;
+    little.big_endian = false;
+    plan.children.push_back(decide_general(swapped, little, level, Weighed(swapped.size(), nullptr)));
+    if (weighed.is_asked()) weighed.add(plan, size_of(plan, raw), raw.size());
+    return plan;
   }
 
   // `plan`, which knows nothing of rows that come again; or zstd for all of the block, or for each of its planes, where
@@ -386,11 +407,38 @@ class DefaultPlanner final : public Planner {
     for (const std::size_t width : {2U, 4U, 8U}) {
       // Noise may still be of steps, and floats whose type was guessed be of another.
       const bool is_its_own = !type.has_elements || element_size(type.element) == width;
-      if (is_noise ? !has_step(sample.bytes, width) : !is_its_own) continue;
+      if (is_noise ? !has_step(sample.bytes, width) && !(is_its_own && is_smooth(sample.bytes, width)) : !is_its_own)
+        continue;
       if (has_far_matches(raw)) records.proof_size = raw.size();  // which parts do not show
       if (auto better = plan_numbers(registry_, raw, width, plan, records)) plan = *std::move(better);
     }
     return plan;
+  }
+
+  // Whether the differences of numbers tell less than they do themselves.
+  static bool is_smooth(ByteView sample, std::size_t width) {
+    constexpr std::size_t kEnough = 64 * kKiB;
+    sample = sample.first(std::min(sample.size(), kEnough));
+    std::array<Histogram, 8> numbers{};
+    std::array<Histogram, 8> differences{};
+    std::uint64_t last = 0;
+    for (; sample.size() >= width; sample = sample.subspan(width)) {
+      std::uint64_t number = 0;
+      for (std::size_t b = 0; b < width; ++b) number |= std::to_integer<std::uint64_t>(sample[b]) << (8 * b);
+      const std::uint64_t difference = number - last;
+      last = number;
+      for (std::size_t b = 0; b < width; ++b) {
+        ++numbers[b][number >> (8 * b) & 0xFF];
+        ++differences[b][difference >> (8 * b) & 0xFF];
+      }
+    }
+    std::uint64_t of_numbers = 0;
+    std::uint64_t of_differences = 0;
+    for (std::size_t b = 0; b < width; ++b) {
+      of_numbers += entropy_of(numbers[b]);
+      of_differences += entropy_of(differences[b]);
+    }
+    return of_differences + of_numbers / 16 < of_numbers;
   }
 
   // Whether floats are multiples of a step.
@@ -574,7 +622,7 @@ class DefaultPlanner final : public Planner {
   std::optional<Plan> plan_floats(ByteView raw, const ContentType& type, const Sample& sample, const Effort& effort,
                                   const Weighed& weighed) const {
     const auto guess = type.has_elements ? known_floats(type) : guess_floats(raw);
-    if (!guess) return std::nullopt;
+    if (!guess || guess->big_endian) return std::nullopt;
     Plan plan;
     plan.codec = CodecId::planes;
     plan.options.width = element_size(guess->type);

@@ -107,6 +107,7 @@ class Search {
     if (width >= 2) add_tokens(choices, view, field);
     if (depth < 0) return choices;
     add_decimals(choices, view, field);
+    if (has_high_bytes_first(view, width)) add_swapped(choices, view, width, depth);
     if (width == 4 || width == 8) {
       for (const bool integers : {false, true}) add_multiples(choices, view, width, integers);
     }
@@ -263,6 +264,34 @@ class Search {
         most_promising(registry_, std::move(fronts), Sample{.bytes = copy_of(view), .piece_size = view.size()}, 1);
     if (best.empty()) return std::nullopt;
     return std::move(best[0]);
+  }
+
+  // Whether numbers of `width` bytes are rather big-endian: the first bytes tell less than the last.
+  static bool has_high_bytes_first(ByteView view, std::size_t width) {
+    if (width != 2 && width != 4 && width != 8) return false;
+    Histogram first{};
+    Histogram last{};
+    for (std::size_t i = 0; i + width <= view.size(); i += width) {
+      ++first[std::to_integer<std::size_t>(view[i])];
+      ++last[std::to_integer<std::size_t>(view[i + width - 1])];
+    }
+    constexpr unsigned kBit = 256;
+    return entropy_of(first) + kBit < entropy_of(last);
+  }
+
+  // Big-endian numbers as little-endian ones.
+  void add_swapped(Choices& choices, ByteView view, std::size_t width, int depth) const {
+    const codec::Codec* const codec = registry_.find(CodecId::byte_swap);
+    if (codec == nullptr) return;
+    Plan plan{.codec = CodecId::byte_swap};
+    plan.options.width = static_cast<unsigned>(width);
+    const auto encoded = codec->encode(view, plan.options);
+    MMH_CHECK(encoded.has_value());
+    const Choices swapped = fixed(encoded->streams[0], width, depth);
+    for (const Choice& choice : swapped.all()) {
+      plan.children = {choice.plan};
+      choices.add({.plan = plan, .size = choice.size + kNodeSize});
+    }
   }
 
   // Numbers as multiples of a step.
@@ -440,10 +469,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
                                  const Plan& rival, const RecordsEffort& effort) {
   if (!has_all_codecs(registry)) return std::nullopt;
   const ContentClass content = type.content;
-  if (raw.size() < kLeastBlock || type.has_elements || content == ContentClass::image ||
-      content == ContentClass::audio) {
-    return std::nullopt;
-  }
+  if (raw.size() < kLeastBlock || type.has_elements) return std::nullopt;
   struct Lines {
     Buffer all;
     Buffer few;
@@ -455,6 +481,8 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     std::size_t unit() const { return std::max<std::size_t>(width, 1); }
   };
   std::vector<Candidate> candidates;
+  // What looks like a picture or sound may be numbers that wander.
+  const bool may_be_numbers = content == ContentClass::image || content == ContentClass::audio;
   if (is_lines(content)) {
     for (const char end : ends_of_lines(raw)) {
       const auto lines = std::make_shared<Lines>();
@@ -466,6 +494,8 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       offer(layouts_of_text(lines->all, static_cast<std::uint8_t>(end)));
       offer(layouts_of_lines(lines->all, end));
     }
+  } else if (may_be_numbers) {
+    for (const std::size_t width : {4U, 8U}) candidates.push_back({.width = width, .layout = {}});
   } else {
     const ByteView sample = stretch(raw, kSampleSize, 1);
     for (const std::size_t width : record_widths(sample)) candidates.push_back({.width = width, .layout = {}});
@@ -486,7 +516,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
   std::optional<Candidate> candidate;
   Choice best{.plan = {}, .size = ~std::size_t{0}};
   for (Candidate& other : candidates) {
-    Choice choice = try_out(other, true, 1);
+    Choice choice = try_out(other, true, may_be_numbers ? 0 : 1);
     if (choice.size >= best.size) continue;
     best = std::move(choice);
     candidate = std::move(other);
@@ -505,10 +535,10 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       candidate.reset();
     }
   }
-  best = candidate ? try_out(*candidate, false, kDepthMax) : Choice();
+  best = candidate ? try_out(*candidate, false, may_be_numbers ? 0 : kDepthMax) : Choice();
   // What matches a whole block holds, a sample does not show; nor what else there is than in its middle.
   std::vector<ByteView> proof = proof_of(raw, effort.proof_size, unit);
-  if (const std::vector<Column> columns = is_lines(content) ? std::vector<Column>() : columns_of(raw);
+  if (const std::vector<Column> columns = is_lines(content) || may_be_numbers ? std::vector<Column>() : columns_of(raw);
       !columns.empty()) {
     const std::array<const Plan*, 2> rivals = {&rival, &best.plan};
     auto [choice, least] = Search(registry, effort, raw.size(), false).columns(raw, columns, rivals);

@@ -72,6 +72,7 @@ std::vector<Variant> make_variants() {
   for (const unsigned width : {1u, 2u, 4u, 8u}) {
     all.push_back({"bit_pack_" + std::to_string(width), CodecId::bit_pack, EncodeOptions{.width = width}});
     all.push_back({"bit_planes_" + std::to_string(width), CodecId::bit_planes, EncodeOptions{.width = width}});
+    all.push_back({"byte_swap_" + std::to_string(width), CodecId::byte_swap, EncodeOptions{.width = width}});
     all.push_back({"zigzag_" + std::to_string(width), CodecId::zigzag, EncodeOptions{.width = width}});
     all.push_back({"xor_delta_" + std::to_string(width), CodecId::xor_delta, EncodeOptions{.width = width}});
   }

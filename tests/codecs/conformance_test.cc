@@ -245,19 +245,20 @@ TEST(CodecTable, IdsAndNamesOnDiskNeverChange) {
     found.emplace_back(static_cast<unsigned>(codec->id()), codec->name());
     EXPECT_FALSE(codec->purpose().empty());
   }
-  EXPECT_THAT(found, testing::ElementsAre(
-                         testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
-                         testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
-                         testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"),
-                         testing::Pair(19, "branch_arm64"), testing::Pair(20, "rans"), testing::Pair(21, "planes"),
-                         testing::Pair(22, "pattern"), testing::Pair(23, "run_length"), testing::Pair(24, "palette"),
-                         testing::Pair(25, "bit_pack"), testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"),
-                         testing::Pair(28, "xor_delta"), testing::Pair(29, "scaled"), testing::Pair(30, "fields"),
-                         testing::Pair(31, "branch_riscv"), testing::Pair(32, "records"), testing::Pair(33, "tokens"),
-                         testing::Pair(34, "raster"), testing::Pair(35, "audio"), testing::Pair(36, "jpeg"),
-                         testing::Pair(37, "inflated"), testing::Pair(38, "sparse"), testing::Pair(39, "bit_records"),
-                         testing::Pair(40, "multiples"), testing::Pair(41, "decimals"), testing::Pair(48, "base_copy"),
-                         testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
+  EXPECT_THAT(found,
+              testing::ElementsAre(
+                  testing::Pair(1, "zstd"), testing::Pair(2, "lz4"), testing::Pair(3, "brotli"),
+                  testing::Pair(4, "lzma"), testing::Pair(5, "deflate"), testing::Pair(16, "delta"),
+                  testing::Pair(17, "transpose"), testing::Pair(18, "branch_x86"), testing::Pair(19, "branch_arm64"),
+                  testing::Pair(20, "rans"), testing::Pair(21, "planes"), testing::Pair(22, "pattern"),
+                  testing::Pair(23, "run_length"), testing::Pair(24, "palette"), testing::Pair(25, "bit_pack"),
+                  testing::Pair(26, "bit_planes"), testing::Pair(27, "zigzag"), testing::Pair(28, "xor_delta"),
+                  testing::Pair(29, "scaled"), testing::Pair(30, "fields"), testing::Pair(31, "branch_riscv"),
+                  testing::Pair(32, "records"), testing::Pair(33, "tokens"), testing::Pair(34, "raster"),
+                  testing::Pair(35, "audio"), testing::Pair(36, "jpeg"), testing::Pair(37, "inflated"),
+                  testing::Pair(38, "sparse"), testing::Pair(39, "bit_records"), testing::Pair(40, "multiples"),
+                  testing::Pair(41, "decimals"), testing::Pair(42, "byte_swap"), testing::Pair(48, "base_copy"),
+                  testing::Pair(49, "base_delta"), testing::Pair(50, "base_zstd")));
 }
 
 TEST(CodecTable, NamesTheLibrariesThatDecideStoredBytes) {
@@ -339,6 +340,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadOptions{"multiples_width", codec::CodecId::multiples, {.width = 2}},
         BadOptions{"decimals_width", codec::CodecId::decimals, {.width = 3}},
         BadOptions{"decimals_field_of_no_bytes", codec::CodecId::decimals, {.token = {.width = 0}}},
+        BadOptions{"byte_swap_width", codec::CodecId::byte_swap, {.width = 3}},
         BadOptions{"sparse_width", codec::CodecId::sparse, {.width = 3}},
         BadOptions{"palette_width_high", codec::CodecId::palette, {.width = 9}},
         BadOptions{"bit_pack_width", codec::CodecId::bit_pack, {.width = 3}},

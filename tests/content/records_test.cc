@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <bit>
+
 #include "frames.h"
 #include "line_layout.h"
 #include "mmh/codecs/builtin.h"
@@ -418,6 +420,57 @@ TEST(RecordsPlan, FiguresInTextTakeNoMoreThanAsNumbers) {
   const Buffer raw = report(kCount);
   const codec::Plan plan = default_planner(registry()).plan(raw, ContentClass::log, 5);
   EXPECT_LT(codec::encode_frame(registry(), plan, raw)->size(), kCount * 22 / 8);
+}
+
+// A height that wanders, as fp32: below its exponent and sign, differences of 13 bits or so.
+Buffer heights(std::size_t count, bool big_endian) {
+  Random random(14);
+  Buffer raw;
+  std::int64_t height = 300'000'000;
+  for (std::size_t i = 0; i < count; ++i) {
+    height += static_cast<std::int64_t>(random.below(200'000)) - 100'000;
+    const float number = static_cast<float>(height) / 1'234'567;
+    auto bits = std::bit_cast<std::uint32_t>(number);
+    if (big_endian) bits = __builtin_bswap32(bits);
+    put(raw, bits);
+  }
+  return raw;
+}
+
+TEST(NumbersPlan, FloatsThatWanderTakeTheirDifferencesInEitherOrderOfBytes) {
+  constexpr std::size_t kCount = 200'000;
+  for (const bool big_endian : {false, true}) {
+    const Buffer raw = heights(kCount, big_endian);
+    ContentType known(ContentClass::tensor);
+    known.has_elements = true;
+    known.element = ElementType::fp32;
+    known.big_endian = big_endian;
+    for (const ContentType& type : {known, ContentType(ContentClass::binary), ContentType(ContentClass::audio)}) {
+      const codec::Plan plan = default_planner(registry()).plan(raw, type, 5);
+      const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+      EXPECT_LT(frame.size(), kCount * 19 / 8) << big_endian;
+      EXPECT_EQ(bytes_back(frame, raw), "");
+    }
+  }
+}
+
+TEST(NumbersPlan, BigEndianWeightsTakeNoMoreThanLittleEndianOnes) {
+  Random random(15);
+  Buffer little;
+  for (std::size_t i = 0; i < 100'000; ++i) {
+    put(little, (static_cast<float>(random.below(2001)) - 1000) * static_cast<float>(random.below(1000)) / 33'000'000);
+  }
+  Buffer big(little.size());
+  for (std::size_t i = 0; i < little.size(); ++i) big[i] = little[i ^ 3];
+  ContentType type(ContentClass::tensor);
+  type.has_elements = true;
+  type.element = ElementType::fp32;
+  const auto size_of = [&](ByteView raw) {
+    return codec::encode_frame(registry(), default_planner(registry()).plan(raw, type, 5), raw)->size();
+  };
+  const std::size_t size = size_of(little);
+  type.big_endian = true;
+  EXPECT_LE(size_of(big), size + 16);
 }
 
 TEST(RecordsPlan, ALongBlockShrinksAsAShortOneDoes) {

@@ -139,7 +139,11 @@ void find_raw_floats(LayoutReader& reader, RegionList& regions) {
   Buffer head(static_cast<std::size_t>(std::min(reader.end(), kHeadMax)));
   reader.take(head);
   const auto guess = reader.ok() ? guess_floats(head) : std::nullopt;
-  if (guess) regions.add({.offset = guess->phase, .size = reader.end() - guess->phase, .type = guess->type});
+  if (!guess) return;
+  regions.add({.offset = guess->phase,
+               .size = reader.end() - guess->phase,
+               .type = guess->type,
+               .big_endian = guess->big_endian});
 }
 
 }  // namespace mmh::content

@@ -50,6 +50,7 @@ enum class CodecId : std::uint32_t {
   bit_records = 39,
   multiples = 40,
   decimals = 41,
+  byte_swap = 42,
   base_copy = 48,
   base_delta = 49,
   base_zstd = 50,
@@ -112,9 +113,10 @@ struct RecordLayout {
 struct EncodeOptions {
   int level = 0;            ///< The library's own scale.
   unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
-  unsigned width = 1;   ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
-                        ///< zigzag, xor_delta, base_delta, multiples, decimals); bits of a record (bit_records).
-  unsigned rotate = 0;  ///< planes: bits by which each element is rotated left first.
+  unsigned width =
+      1;  ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
+          ///< zigzag, xor_delta, base_delta, multiples, decimals, byte_swap); bits of a record (bit_records).
+  unsigned rotate = 0;      ///< planes: bits by which each element is rotated left first.
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
   std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
   /// delta: differences of little-endian integers, not of bytes `width` apart. multiples: integers, not floats.
