@@ -240,7 +240,13 @@ class DefaultPlanner final : public Planner {
     MMH_CHECK(level >= kLevelMin && level <= kLevelMax);
     if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
     if (level >= (type.content == image ? kPixelsLevelMin : kSoundLevelMin)) {
-      if (const auto predicted = predicted_plan(registry_, raw, type, level)) {
+      if (auto predicted = predicted_plan(registry_, raw, type, level)) {
+        if (level >= kSoundLevelMin && type.slice_size != 0 && raw.size() > 2 * type.slice_size) {
+          // Only the quick way of lower levels learns from slices.
+          Plan quick = *predicted;
+          quick.options.level = kPixelsLevelMin;
+          if (size_of(quick, raw) < size_of(*predicted, raw)) predicted = std::move(quick);
+        }
         const auto general = [&] { return decide_general(raw, type, level, weighed); };
         return choose_predicted(raw, type, *predicted, level, general, weighed);
       }

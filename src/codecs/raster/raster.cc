@@ -378,7 +378,7 @@ Trial try_out(ByteView raw, std::size_t count, const Parameters& parameters) {
 constexpr std::size_t kQuickStrip = 16'384;  // elements, at least
 constexpr std::size_t kQuickRuns = 64;
 constexpr std::size_t kQuickRun = 1'024;      // elements of it, at least
-constexpr std::size_t kQuickSample = 32'768;  // activities
+constexpr std::size_t kQuickSample = 8'192;  // activities
 
 QuickShape quick_shape(const Parameters& parameters) {
   return {.width = parameters.width,
