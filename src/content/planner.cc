@@ -241,8 +241,8 @@ class DefaultPlanner final : public Planner {
     if (raw.empty() || registry_.find(CodecId::zstd) == nullptr) return {};
     if (level >= (type.content == image ? kPixelsLevelMin : kSoundLevelMin)) {
       if (auto predicted = predicted_plan(registry_, raw, type, level)) {
-        if (level >= kSoundLevelMin && type.slice_size != 0 && raw.size() > 2 * type.slice_size) {
-          // Only the quick way of lower levels learns from slices.
+        if (level >= kSoundLevelMin && predicted->codec == CodecId::raster) {
+          // The quick way of lower levels is fast to try, and learns more from slices and colours.
           Plan quick = *predicted;
           quick.options.level = kPixelsLevelMin;
           if (size_of(quick, raw) < size_of(*predicted, raw)) predicted = std::move(quick);

@@ -377,7 +377,7 @@ Trial try_out(ByteView raw, std::size_t count, const Parameters& parameters) {
 // The quick way.
 constexpr std::size_t kQuickStrip = 16'384;  // elements, at least
 constexpr std::size_t kQuickRuns = 64;
-constexpr std::size_t kQuickRun = 1'024;      // elements of it, at least
+constexpr std::size_t kQuickRun = 1'024;     // elements of it, at least
 constexpr std::size_t kQuickSample = 8'192;  // activities
 
 QuickShape quick_shape(const Parameters& parameters) {
