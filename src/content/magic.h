@@ -15,8 +15,8 @@ std::optional<ContentClass> class_by_magic(ByteView head);
 /// Whether `head` begins as ONNX models do.
 bool is_onnx(ByteView head);
 
-/// Whether `head` begins as a NIfTI file of header and data, an NRRD file or a MetaImage file of its own uncompressed data
-/// does.
+/// Whether `head` begins as a NIfTI file of header and data, an NRRD file or a MetaImage file of its own uncompressed
+/// data does.
 bool is_nifti(ByteView head);
 bool is_nrrd(ByteView head);
 bool is_meta_image(ByteView head);

@@ -126,13 +126,13 @@ struct EncodeOptions {
   unsigned phase = 0;
   std::uint64_t row_size = 0;    ///< raster: bytes from one row to the next.
   std::uint64_t slice_size = 0;  ///< raster: bytes from one picture to the next one that is like it; 0: none is known.
-  unsigned channels = 1;       ///< raster, audio: elements of a pixel, of a moment.
-  unsigned contexts = 1;       ///< raster, audio: streams of symbols they yield; one more holds the rest.
-  bool big_endian = false;     ///< raster, audio: order of the bytes of an element. bit_records: of the bits of a byte.
-  bool is_signed = false;      ///< raster, audio: elements have a sign.
-  bool text = false;           ///< The input is text: literal-context choices of brotli and LZMA.
-  bool long_matches = false;   ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
-  bool extreme = false;        ///< LZMA: the slower search that xz calls -e.
+  unsigned channels = 1;         ///< raster, audio: elements of a pixel, of a moment.
+  unsigned contexts = 1;         ///< raster, audio: streams of symbols they yield; one more holds the rest.
+  bool big_endian = false;    ///< raster, audio: order of the bytes of an element. bit_records: of the bits of a byte.
+  bool is_signed = false;     ///< raster, audio: elements have a sign.
+  bool text = false;          ///< The input is text: literal-context choices of brotli and LZMA.
+  bool long_matches = false;  ///< zstd: also look for matches far back, which pays in blocks above 8 MiB.
+  bool extreme = false;       ///< LZMA: the slower search that xz calls -e.
   Branch branch = Branch::none;  ///< LZMA: liblzma's own branch filter before it.
   /// LZMA: liblzma's own delta filter before it, at this distance in bytes; 0: none. delta with `integers`: how far
   /// back the neighbour is, in bytes; 0: `width`.

@@ -15,10 +15,10 @@ struct ContentType {
   bool has_elements = false;  ///< Whether the rest stands.
   ElementType element = ElementType::uint8;
   bool big_endian = false;
-  std::uint32_t channels = 1;  ///< Elements of a pixel, a moment or a record.
+  std::uint32_t channels = 1;    ///< Elements of a pixel, a moment or a record.
   std::uint64_t row_size = 0;    ///< Bytes from one row of a picture to the next; 0 elsewhere.
   std::uint64_t slice_size = 0;  ///< Bytes from one picture to the next one that is like it; 0: unknown.
-  bool is_whole = false;       ///< Files each of which a codec takes as a whole, or not at all.
+  bool is_whole = false;         ///< Files each of which a codec takes as a whole, or not at all.
 
   ContentType() = default;
   ContentType(ContentClass of) : content(of) {}
