@@ -95,7 +95,8 @@ class Encoder {
   }
 
   static void add(Node& parent, Stream& stream) {
-    constexpr std::size_t kInputSize = 1;  // at most 63 nodes back
+    constexpr std::size_t kInputSize = 1;
+    static_assert(kNodesMax <= 128, "the number of a node is a varint of one byte");
     parent.frame_bytes += kInputSize;
     if (stream.node == nullptr) {
       parent.stored_streams += 1;

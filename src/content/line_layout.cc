@@ -132,8 +132,8 @@ std::optional<RecordLayout> layout_by_first_word(const std::vector<std::string_v
   std::vector<std::string> ends;
   for (const auto& [word, rests] : kinds) ends.push_back(common_marks(rests, which) + end);
   const auto streams = [&] {
-    std::size_t count = 1;
-    for (const std::string& of : ends) count += of.size();
+    std::size_t count = 0;
+    for (const std::string& of : ends) count += 1 + of.size();
     return count;
   };
   // What there are no streams for stays with the rest of the line.
@@ -142,12 +142,14 @@ std::optional<RecordLayout> layout_by_first_word(const std::vector<std::string_v
     longest.erase(longest.size() - 2, 1);
   }
   RecordLayout layout;
-  std::size_t stream = 1;
+  std::size_t stream = 0;
   std::size_t kind = 0;
   for (const auto& [word, rests] : kinds) {
     RecordSchema& schema = layout.schemas.emplace_back();
     schema.signature = copy_of(std::as_bytes(std::span(word)));
-    schema.fields.push_back({.width = static_cast<std::uint32_t>(word.size())});
+    // Always the same, and in a stream of its own next to nothing: which kind it is, is known already.
+    schema.fields.push_back(
+        {.width = static_cast<std::uint32_t>(word.size()), .stream = static_cast<std::uint32_t>(stream++)});
     for (const char of : ends[kind]) schema.fields.push_back(terminated(of, stream++));
     ++kind;
   }

@@ -444,7 +444,8 @@ class DefaultPlanner final : public Planner {
       of_numbers += entropy_of(numbers[b]);
       of_differences += entropy_of(differences[b]);
     }
-    return of_differences + of_numbers / 16 < of_numbers;
+    constexpr std::uint64_t kHalfABit = 128;
+    return of_differences + kHalfABit < of_numbers;
   }
 
   // Whether floats are multiples of a step.

@@ -45,6 +45,14 @@ std::size_t nodes_of(const Plan& plan) {
   return nodes;
 }
 
+// At most, for what a codec does not shrink is stored without it.
+std::size_t stored_streams_of(const Plan& plan) {
+  if (plan.children.empty()) return 1;
+  std::size_t streams = 0;
+  for (const Plan& child : plan.children) streams += stored_streams_of(child);
+  return streams;
+}
+
 // The smallest of the plans that take so many codecs, for each number of them for which there is one.
 class Choices {
  public:
@@ -185,6 +193,7 @@ class Search {
     std::vector<Child> children;
     std::size_t size = encoded->parameters.size() + kNodeSize;
     std::size_t nodes = 1;
+    std::size_t streams = 0;
     for (std::size_t s = 0; s < encoded->streams.size(); ++s) {
       const Buffer& stream = encoded->streams[s];
       Choices of = s < kFirstField                        ? Choices(back(stream))
@@ -192,11 +201,12 @@ class Search {
                                                           : ragged(stream, fields[s], depth);
       size += of.best().size;
       nodes += nodes_of(of.best().plan);
+      streams += stored_streams_of(of.best().plan);
       const std::size_t last = of.all().size() - 1;
       children.push_back({.choices = std::move(of), .at = last});
     }
-    for (const std::size_t nodes_max : {kNodesEnough, kNodesEnough / 2, kNodesEnough / 4}) {
-      while (nodes > nodes_max) {
+    for (const std::size_t part : {1U, 2U, 4U}) {
+      while (nodes > kNodesEnough / part || streams > codec::kStreamsMax / part) {
         Child* least = nullptr;
         std::size_t loss = 0;
         std::size_t saved = 0;
@@ -212,7 +222,8 @@ class Search {
           saved = saved_of;
         }
         if (least == nullptr) return;
-        --least->at;
+        streams -= stored_streams_of(least->choices.all()[least->at].plan);
+        streams += stored_streams_of(least->choices.all()[--least->at].plan);
         size += loss;
         nodes -= saved;
       }

@@ -116,6 +116,21 @@ TEST(Decimals, OfOtherTextNoneAreMade) {
   EXPECT_TRUE(code("1\n2\n").numbers.empty());  // too few to tell
 }
 
+TEST(Decimals, TakeNoMoreThanTheirTextBeforeALongRest) {
+  const std::string text = many("1\n22\n3\n4\n") + std::string(2000, 'x');
+  for (const unsigned width : {1U, 2U, 4U, 8U}) {
+    codec::EncodeOptions options;
+    options.width = width;
+    options.token = kLine;
+    const ByteView raw = std::as_bytes(std::span(text));
+    const codec::Encoded encoded = codec().encode(raw, options).value();
+    std::size_t size = 0;
+    for (const Buffer& stream : encoded.streams) size += stream.size();
+    EXPECT_LE(size, raw.size()) << width;
+    code(text, kLine, width);
+  }
+}
+
 TEST(Decimals, ComeBackWhateverTheTextIs) {
   test::Random random(5);
   constexpr std::string_view kBytes = "0123456789.- \n\n00";

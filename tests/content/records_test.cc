@@ -414,6 +414,27 @@ TEST(NumbersPlan, RowsOfDecimalsOfSeveralKindsAreToldApart) {
   EXPECT_EQ(bytes_back(frame, raw), "");
 }
 
+// Fifteen fields of three numbers each: more streams than a frame may have, if all were taken apart.
+TEST(RecordsPlan, WideTablesTakeAsManyStreamsAsThereAre) {
+  constexpr std::size_t kRows = 6000;
+  Random random(16);
+  std::string text;
+  for (std::size_t i = 0; i < kRows; ++i) {
+    for (std::size_t f = 0; f < 15; ++f) {
+      fmt::format_to(std::back_inserter(text), "{}-{}-{}{}", random.below(90), i + f, random.below(7),
+                     f == 14 ? "\n" : ",");
+    }
+  }
+  const Buffer raw = copy_of(as_bytes(text));
+  const codec::Plan plan = default_planner(registry()).plan(raw, ContentClass::log, 5);
+  EXPECT_EQ(plan.codec, CodecId::records);
+  const Buffer frame = codec::encode_frame(registry(), plan, raw).value();
+  codec::Plan plain{.codec = CodecId::zstd};
+  plain.options.level = 9;
+  EXPECT_LT(frame.size(), codec::encode_frame(registry(), plain, raw)->size() * 7 / 8);
+  EXPECT_EQ(bytes_back(frame, raw), "");
+}
+
 // Of a row of the report: the time and the number follow from those before, the others take 12 and 8.2 bits.
 TEST(RecordsPlan, FiguresInTextTakeNoMoreThanAsNumbers) {
   constexpr std::size_t kCount = 30'000;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -315,6 +316,9 @@ class Decimals final : public codec::Codec {
       rest = rest.subspan(token.size);
       const std::size_t of_kinds = has_kinds ? kinds.size() : 0;
       if (number_count * shape.width + of_kinds + texts.size() > raw.size()) return all_text(raw, shape);
+    }
+    if (number_count * shape.width + (has_kinds ? kinds.size() : 0) + texts.size() + rest.size() > raw.size()) {
+      return all_text(raw, shape);
     }
     append(texts, rest);
     numbers.resize(number_count * shape.width);

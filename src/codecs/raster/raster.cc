@@ -435,8 +435,8 @@ std::vector<std::uint16_t> choose_quick(const std::byte* values, std::size_t cou
   const std::size_t begin = has_slices ? (slice / parameters.row + 2) * parameters.row : 0;
   // A row each at many places: pictures are empty here and full there.
   const std::size_t run = std::min(count - begin, std::max(kQuickRun, parameters.row));
-  const std::size_t runs = std::min(kQuickRuns, (count - begin) / run);
-  const std::size_t step = runs == 1 ? 0 : (count - begin - run) / (runs - 1) / parameters.row * parameters.row;
+  const std::size_t runs = run == 0 ? 0 : std::min(kQuickRuns, (count - begin) / run);
+  const std::size_t step = runs <= 1 ? 0 : (count - begin - run) / (runs - 1) / parameters.row * parameters.row;
   std::vector<std::uint16_t> missed(run);
   std::uint64_t least = ~std::uint64_t{0};
   Parameters chosen = parameters;

@@ -113,9 +113,9 @@ struct RecordLayout {
 struct EncodeOptions {
   int level = 0;            ///< The library's own scale.
   unsigned window_log = 0;  ///< Log2 of the window or dictionary in bytes; 0: chosen by level and input size.
-  unsigned width =
-      1;  ///< Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes,
-          ///< zigzag, xor_delta, base_delta, multiples, decimals, byte_swap); bits of a record (bit_records).
+  /// Bytes of an element (delta, transpose, planes, run_length, palette, bit_pack, bit_planes, zigzag, xor_delta,
+  /// base_delta, multiples, decimals, byte_swap); bits of a record (bit_records).
+  unsigned width = 1;
   unsigned rotate = 0;      ///< planes: bits by which each element is rotated left first.
   unsigned scale_step = 0;  ///< scaled: symbols that a doubling of the numbers makes; 0: it means nothing.
   std::array<std::uint16_t, kFieldsMax> fields = {};  ///< fields: bytes of each field of a record; 0: no more of them.
