@@ -131,25 +131,27 @@ std::optional<RecordLayout> layout_by_first_word(const std::vector<std::string_v
 
   std::vector<std::string> ends;
   for (const auto& [word, rests] : kinds) ends.push_back(common_marks(rests, which) + end);
-  const auto streams = [&] {
-    std::size_t count = 0;
-    for (const std::string& of : ends) count += 1 + of.size();
+  const auto streams = [&](std::size_t of_words) {
+    std::size_t count = of_words;
+    for (const std::string& of : ends) count += of.size();
     return count;
   };
+  // In a stream of its own, a word takes next to nothing: which kind of line it is is known already. Where there are no
+  // streams for that, words share one.
+  const bool is_shared = streams(kinds.size()) > kStreamsMax;
   // What there are no streams for stays with the rest of the line.
-  while (streams() > kStreamsMax) {
+  while (streams(is_shared ? 1 : kinds.size()) > kStreamsMax) {
     std::string& longest = *std::ranges::max_element(ends, {}, &std::string::size);
     longest.erase(longest.size() - 2, 1);
   }
   RecordLayout layout;
-  std::size_t stream = 0;
+  std::size_t stream = is_shared ? 1 : 0;
   std::size_t kind = 0;
   for (const auto& [word, rests] : kinds) {
     RecordSchema& schema = layout.schemas.emplace_back();
     schema.signature = copy_of(std::as_bytes(std::span(word)));
-    // Always the same, and in a stream of its own next to nothing: which kind it is, is known already.
-    schema.fields.push_back(
-        {.width = static_cast<std::uint32_t>(word.size()), .stream = static_cast<std::uint32_t>(stream++)});
+    schema.fields.push_back({.width = static_cast<std::uint32_t>(word.size()),
+                             .stream = is_shared ? 0 : static_cast<std::uint32_t>(stream++)});
     for (const char of : ends[kind]) schema.fields.push_back(terminated(of, stream++));
     ++kind;
   }

@@ -182,9 +182,18 @@ class Search {
     plan.options.layout = std::make_shared<const RecordLayout>(layout);
     const auto encoded = registry_.find(CodecId::records)->encode(view, plan.options);
     if (!encoded) return;
-    std::vector<Field> fields(codec::kCodecStreamsMax);
+    // Nothing: fields of several kinds share the stream.
+    std::array<std::optional<Field>, codec::kCodecStreamsMax> fields;
+    std::uint64_t seen = 0;
     for (const codec::RecordSchema& schema : layout.schemas) {
-      for (const Field& field : schema.fields) fields[kFirstField + field.stream] = field;
+      for (const Field& field : schema.fields) {
+        const std::size_t s = kFirstField + field.stream;
+        const bool agrees =
+            (seen >> s & 1) == 0 || (fields[s] && fields[s]->kind == field.kind && fields[s]->width == field.width &&
+                                     fields[s]->terminator == field.terminator);
+        fields[s] = agrees ? std::optional(field) : std::nullopt;
+        seen |= std::uint64_t{1} << s;
+      }
     }
     struct Child {
       Choices choices;
@@ -196,9 +205,10 @@ class Search {
     std::size_t streams = 0;
     for (std::size_t s = 0; s < encoded->streams.size(); ++s) {
       const Buffer& stream = encoded->streams[s];
-      Choices of = s < kFirstField                        ? Choices(back(stream))
-                   : fields[s].kind == Field::Kind::fixed ? fixed(stream, fields[s].width, depth)
-                                                          : ragged(stream, fields[s], depth);
+      const std::optional<Field>& field = fields[s];
+      Choices of = !field                              ? Choices(back(stream))
+                   : field->kind == Field::Kind::fixed ? fixed(stream, field->width, depth)
+                                                       : ragged(stream, *field, depth);
       size += of.best().size;
       nodes += nodes_of(of.best().plan);
       streams += stored_streams_of(of.best().plan);
