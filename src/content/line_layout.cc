@@ -16,12 +16,11 @@ using codec::RecordSchema;
 
 constexpr std::size_t kStreamsMax = 28;  // of fields
 
-bool is_mark(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 128 && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z');
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; }
+bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
+bool is_mark(char c) { return static_cast<unsigned char>(c) < 128 && !is_digit(c) && !is_letter(c); }
 
 // Whether so many of `all` are nearly all of them.
 bool nearly_all(std::size_t count, std::size_t all) { return count * 100 >= all * 92; }
@@ -58,8 +57,6 @@ std::vector<std::string_view> sample_of(ByteView data, char terminator, std::siz
   }
   return sample;
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Whether the mark at `at` is the point or the sign of a number.
 bool is_of_number(std::string_view token, std::size_t at) {
@@ -248,8 +245,8 @@ std::vector<char> ends_of_lines(ByteView raw) {
   constexpr std::size_t kSampleSize = std::size_t{64} << 10;
   constexpr std::size_t kLong = 400;
   constexpr std::size_t kShort = 8;
-  const std::string_view text = as_text(raw.subspan((raw.size() - std::min(raw.size(), kSampleSize)) / 2));
-  const std::string_view sample = text.substr(0, kSampleSize);
+  const std::size_t size = std::min(raw.size(), kSampleSize);
+  const std::string_view sample = as_text(raw.subspan((raw.size() - size) / 2, size));
   const auto mean_of = [&](char end) {
     const auto count = static_cast<std::size_t>(std::ranges::count(sample, end));
     return sample.size() / std::max<std::size_t>(count, 1);

@@ -219,6 +219,8 @@ bool is_mpeg_audio(ByteView head) {
          (rates >> 4) != 0 && (rates >> 4) != 15 && ((rates >> 2) & 3) != 3;
 }
 
+constexpr std::size_t kTextHeaderMax = 4096;
+
 }  // namespace
 
 // ONNX: a protobuf message has no magic. The version of the format comes first, then a few short texts, then the graph,
@@ -254,12 +256,6 @@ bool is_nifti(ByteView head) {
   if (has(head, "\x1C\2\0\0"sv) || has(head, "\0\0\2\x1C"sv)) return has(head, "n+2\0\r\n\x1A\n"sv, 4);
   return false;
 }
-
-namespace {
-
-constexpr std::size_t kTextHeaderMax = 4096;
-
-}  // namespace
 
 bool is_nrrd(ByteView head) {
   if (!has(head, "NRRD000"sv)) return false;

@@ -18,6 +18,7 @@
 #include "recompressed.h"
 #include "records.h"
 #include "statistics.h"
+#include "text.h"
 
 namespace mmh::content {
 namespace {
@@ -82,10 +83,6 @@ Sample take_sample(ByteView raw, std::size_t pieces, std::size_t piece_size) {
   const std::size_t step = (raw.size() - piece_size) / (pieces - 1) / kPieceUnit * kPieceUnit;
   for (std::size_t i = 0; i < pieces; ++i) append(sample.bytes, raw.subspan(i * step, piece_size));
   return sample;
-}
-
-bool is_text(ContentClass content) {
-  return content == text || content == source || content == markup || content == json || content == log;
 }
 
 bool is_code(ContentClass content) {
@@ -409,13 +406,17 @@ class DefaultPlanner final : public Planner {
     if (type.big_endian || effort.zstd < kRecordsZstd) return plan;
     const bool may_be_noise = type.content == tensor && (!type.has_elements || known_floats(type));
     const bool is_noise = may_be_noise && shrinks_little(plan, sample);
-    RecordsEffort records = records_effort(effort, has_lzma, weighed);
-    for (const std::size_t width : {2U, 4U, 8U}) {
-      // Noise may still be of steps, and floats whose type was guessed be of another.
+    std::vector<std::size_t> widths = {2, 4, 8};
+    std::erase_if(widths, [&](std::size_t width) {
+      // Noise may still be of steps or wander, and floats whose type was guessed be of another.
       const bool is_its_own = !type.has_elements || element_size(type.element) == width;
-      if (is_noise ? !has_step(sample.bytes, width) && !(is_its_own && is_smooth(sample.bytes, width)) : !is_its_own)
-        continue;
-      if (has_far_matches(raw)) records.proof_size = raw.size();  // which parts do not show
+      if (!is_noise) return !is_its_own;
+      return !has_step(sample.bytes, width) && !(is_its_own && is_smooth(sample.bytes, width));
+    });
+    if (widths.empty()) return plan;
+    RecordsEffort records = records_effort(effort, has_lzma, weighed);
+    if (has_far_matches(raw)) records.proof_size = raw.size();  // which parts do not show
+    for (const std::size_t width : widths) {
       if (auto better = plan_numbers(registry_, raw, width, plan, records)) plan = *std::move(better);
     }
     return plan;

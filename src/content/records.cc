@@ -14,6 +14,7 @@
 #include "mmh/base/check.h"
 #include "record_layout.h"
 #include "statistics.h"
+#include "text.h"
 
 namespace mmh::content {
 namespace {
@@ -409,11 +410,6 @@ class Search {
   const bool quick_;
 };
 
-bool is_lines(ContentClass content) {
-  return content == ContentClass::log || content == ContentClass::json || content == ContentClass::text ||
-         content == ContentClass::markup || content == ContentClass::source;
-}
-
 constexpr std::size_t kSampleSize = std::size_t{192} << 10;
 constexpr int kDepthMax = 2;
 constexpr std::size_t kLeastBlock = std::size_t{4} << 10;
@@ -504,7 +500,9 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
   std::vector<Candidate> candidates;
   // What looks like a picture or sound may be numbers that wander.
   const bool may_be_numbers = content == ContentClass::image || content == ContentClass::audio;
-  if (is_lines(content)) {
+  const int depth_max = may_be_numbers ? 0 : kDepthMax;
+  const std::size_t gain_of = is_text(content) ? kGainOfLines : kGain;
+  if (is_text(content)) {
     for (const char end : ends_of_lines(raw)) {
       const auto lines = std::make_shared<Lines>();
       lines->all = lines_from(raw, kSampleSize, end);
@@ -537,7 +535,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
   std::optional<Candidate> candidate;
   Choice best{.plan = {}, .size = ~std::size_t{0}};
   for (Candidate& other : candidates) {
-    Choice choice = try_out(other, true, may_be_numbers ? 0 : 1);
+    Choice choice = try_out(other, true, std::min(depth_max, 1));
     if (choice.size >= best.size) continue;
     best = std::move(choice);
     candidate = std::move(other);
@@ -551,15 +549,15 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
     const std::vector<ByteView> ends = {raw.first(std::min(raw.size(), sample.size())),
                                         end_of(raw, sample.size(), unit)};
     const std::size_t all_plain = plain_size + size_of(registry, plain, ends);
-    if (best.size >= plain_size - plain_size / (is_lines(content) ? kGainOfLines : 64) ||
+    if (best.size >= plain_size - plain_size / (is_text(content) ? gain_of : 64) ||
         best.size + size_of(registry, best.plan, ends) > all_plain + all_plain / 16) {
       candidate.reset();
     }
   }
-  best = candidate ? try_out(*candidate, false, may_be_numbers ? 0 : kDepthMax) : Choice();
+  best = candidate ? try_out(*candidate, false, depth_max) : Choice();
   // What matches a whole block holds, a sample does not show; nor what else there is than in its middle.
   std::vector<ByteView> proof = proof_of(raw, effort.proof_size, unit);
-  if (const std::vector<Column> columns = is_lines(content) || may_be_numbers ? std::vector<Column>() : columns_of(raw);
+  if (const std::vector<Column> columns = is_text(content) || may_be_numbers ? std::vector<Column>() : columns_of(raw);
       !columns.empty()) {
     const std::array<const Plan*, 2> rivals = {&rival, &best.plan};
     auto [choice, least] = Search(registry, effort, raw.size(), false).columns(raw, columns, rivals);
@@ -568,8 +566,7 @@ std::optional<Plan> plan_records(const codec::Registry& registry, ByteView raw, 
       proof = {raw};  // columns are all of it
     }
   }
-  return proven(registry, std::move(best.plan), rival, raw, std::move(proof), effort,
-                is_lines(content) ? kGainOfLines : kGain);
+  return proven(registry, std::move(best.plan), rival, raw, std::move(proof), effort, gain_of);
 }
 
 }  // namespace mmh::content

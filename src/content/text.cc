@@ -64,6 +64,10 @@ char first_mark(ByteView head) {
 
 }  // namespace
 
+bool is_text(ContentClass content) {
+  return content == text || content == source || content == markup || content == json || content == log;
+}
+
 // RFC 3629, without the surrogates and overlong forms of three and four bytes: data that has those is no other
 // encoding.
 void count_high(ByteView piece, HighBytes& high) {

@@ -8,6 +8,9 @@
 
 namespace mmh::content {
 
+/// Whether that is a class of text.
+bool is_text(ContentClass content);
+
 /// Bytes above 127 in a sample, and those of them that belong to valid UTF-8.
 struct HighBytes {
   std::size_t valid = 0;

@@ -452,7 +452,7 @@ Buffer heights(std::size_t count, bool big_endian) {
     height += static_cast<std::int64_t>(random.below(200'000)) - 100'000;
     const float number = static_cast<float>(height) / 1'234'567;
     auto bits = std::bit_cast<std::uint32_t>(number);
-    if (big_endian) bits = __builtin_bswap32(bits);
+    if (big_endian) bits = std::byteswap(bits);
     put(raw, bits);
   }
   return raw;

@@ -304,6 +304,9 @@ class Decimals final : public codec::Codec {
     numbers.resize(raw.size());
     std::size_t number_count = 0;
     bool has_kinds = false;
+    const auto outgrown = [&](std::size_t more) {
+      return number_count * shape.width + (has_kinds ? kinds.size() : 0) + texts.size() + more > raw.size();
+    };
     Writer writer(shape.format);
     ByteView rest = raw;
     for (;;) {
@@ -314,12 +317,9 @@ class Decimals final : public codec::Codec {
       if (kind == kText) append(texts, rest.first(token.size));
       kinds.push_back(kind);
       rest = rest.subspan(token.size);
-      const std::size_t of_kinds = has_kinds ? kinds.size() : 0;
-      if (number_count * shape.width + of_kinds + texts.size() > raw.size()) return all_text(raw, shape);
+      if (outgrown(0)) return all_text(raw, shape);
     }
-    if (number_count * shape.width + (has_kinds ? kinds.size() : 0) + texts.size() + rest.size() > raw.size()) {
-      return all_text(raw, shape);
-    }
+    if (outgrown(rest.size())) return all_text(raw, shape);
     append(texts, rest);
     numbers.resize(number_count * shape.width);
     if (!has_kinds) kinds.clear();

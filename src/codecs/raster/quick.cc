@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "../elements.h"
+#include "predictors.h"
 
 namespace mmh::codecs {
 namespace {
@@ -20,15 +21,9 @@ std::int32_t predict(std::int32_t w, std::int32_t n, std::int32_t nw, [[maybe_un
   using enum Predictor;
   if constexpr (kPredictor == left) return w;
   if constexpr (kPredictor == above) return n;
-  if constexpr (kPredictor == mean) return (w + n) >> 1;
-  if constexpr (kPredictor == median) {
-    const std::int32_t least = w < n ? w : n;
-    const std::int32_t most = w < n ? n : w;
-    const std::int32_t plane = w + n - nw;
-    const std::int32_t raised = plane < least ? least : plane;
-    return raised > most ? most : raised;
-  }
-  if constexpr (kPredictor == slope) return ((w + n) >> 1) + ((ne - nw) >> 2);
+  if constexpr (kPredictor == mean) return mean_of(w, n);
+  if constexpr (kPredictor == median) return median_of(w, n, nw);
+  if constexpr (kPredictor == slope) return slope_of(w, n, nw, ne);
   if constexpr (kPredictor == plane) return w + n - nw;
 }
 

@@ -9,6 +9,7 @@
 #include "../residuals.h"
 #include "../table.h"
 #include "mmh/base/varint.h"
+#include "predictors.h"
 #include "quick.h"
 
 namespace mmh::codecs {
@@ -218,17 +219,11 @@ class Model {
     using enum Predictor;
     if constexpr (kPredictor == left) return w;
     if constexpr (kPredictor == above) return n;
-    if constexpr (kPredictor == mean) return (w + n) >> 1;
-    if constexpr (kPredictor == median) {
-      const std::int32_t least = w < n ? w : n;
-      const std::int32_t most = w < n ? n : w;
-      const std::int32_t plane = w + n - nw;
-      const std::int32_t raised = plane < least ? least : plane;
-      return raised > most ? most : raised;
-    }
-    if constexpr (kPredictor == slope) return ((w + n) >> 1) + ((ne - nw) >> 2);
+    if constexpr (kPredictor == mean) return mean_of(w, n);
+    if constexpr (kPredictor == median) return median_of(w, n, nw);
+    if constexpr (kPredictor == slope) return slope_of(w, n, nw, ne);
     if constexpr (kPredictor == blend) {
-      guesses_ = {w + ne - n, n + ((n - nn) >> 1), w + ((ne - nw) >> 1), ((w + n) >> 1) + ((ne - nw) >> 2)};
+      guesses_ = {w + ne - n, n + ((n - nn) >> 1), w + ((ne - nw) >> 1), slope_of(w, n, nw, ne)};
       std::int64_t sum = 0;
       std::int32_t weights = 0;
       for (std::size_t k = 0; k < kBlended; ++k) {
